@@ -1,0 +1,72 @@
+/**
+ * Where a function is on its way to answering invocations. There is no state for "updating":
+ * `revision` ahead of `deployedRevision` says that, and the function stays `ready` meanwhile.
+ */
+export const functionStates = ["creating", "booting", "deploying", "ready", "error"] as const;
+export type FunctionState = (typeof functionStates)[number];
+
+/** What a user asks for. Names are unique; durations are milliseconds, memory is MiB. */
+export interface FunctionSpec {
+  /** 1 to 63 of a-z, 0-9 and "-", starting with a letter. */
+  readonly name: string;
+  readonly runtime: string;
+  /** `function` or `module.function`. */
+  readonly handler: string;
+  readonly code: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly vcpus: number;
+  readonly memoryMib: number;
+  readonly timeoutMs: number;
+  /** VMs kept running when nothing is invoked. */
+  readonly minVms: number;
+  readonly maxVms: number;
+  /** Invocations at once in one VM; 0 is no limit. */
+  readonly maxConcurrency: number;
+  /** How long a VM beyond `minVms` may be idle before it is stopped. */
+  readonly idleTimeoutMs: number;
+}
+
+/** A function as it is stored. */
+export interface FunctionRecord extends FunctionSpec {
+  readonly id: string;
+  readonly state: FunctionState;
+  /** Counts every accepted change of the specification, from 1. */
+  readonly revision: number;
+  /** The newest revision that loaded; null until the first one did. */
+  readonly deployedRevision: number | null;
+  /** Why the newest deploy or update failed; null once one worked. */
+  readonly lastError: string | null;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  readonly lastInvokedAt: Date | null;
+}
+
+export type FunctionAction = "invoke" | "update" | "delete";
+
+/**
+ * `now`: do it. `wait`: it becomes possible when the deploy ends. `refuse`: it will not become
+ * possible by waiting.
+ */
+export type Permission = "now" | "wait" | "refuse";
+
+const permissions: Record<FunctionState, Record<FunctionAction, Permission>> = {
+  creating: { invoke: "wait", update: "now", delete: "now" },
+  booting: { invoke: "wait", update: "now", delete: "now" },
+  deploying: { invoke: "wait", update: "now", delete: "now" },
+  ready: { invoke: "now", update: "now", delete: "now" },
+  error: { invoke: "refuse", update: "now", delete: "now" },
+};
+
+/** The one table that API, console and tests ask whether an action is possible in a state. */
+export function functionCan(action: FunctionAction, state: FunctionState): Permission {
+  return permissions[state][action];
+}
+
+/** The parts of a specification that a running VM can take on without being replaced. */
+export const hotFields = [
+  "code",
+  "handler",
+  "env",
+] as const satisfies readonly (keyof FunctionSpec)[];
+/** The parts that only a new VM can have. */
+export const coldFields = ["vcpus", "memoryMib"] as const satisfies readonly (keyof FunctionSpec)[];

@@ -1,0 +1,39 @@
+import type { RuntimeImage } from "./runtime.ts";
+
+export const driverKinds = ["firecracker", "qemu", "process"] as const;
+export type DriverKind = (typeof driverKinds)[number];
+
+/**
+ * How strongly a guest is kept from its host. `emulated` is QEMU's software emulation, under
+ * which QEMU promises no guest isolation; `none` is a plain child process.
+ */
+export type Isolation = "hardware" | "emulated" | "none";
+
+/** `adopting`: it runs and is being given its token and code. `stopping`: takes no new invocation. */
+export type VmState = "booting" | "adopting" | "running" | "stopping";
+
+/** What is wanted of a VM. */
+export interface VmSpec {
+  readonly id: string;
+  /** `fn-<function>-<first 8 of the function id>`, with `-2`, `-3` … for its further VMs. */
+  readonly name: string;
+  readonly functionId: string;
+  readonly image: RuntimeImage;
+  readonly vcpus: number;
+  readonly memoryMib: number;
+}
+
+/** Where the runtime server of a VM is reached from the host. */
+export interface GuestAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The port that every runtime server listens on inside its guest. */
+export const guestPort = 3000;
+
+/** The name of the `ordinal`-th VM (from 1) of a function. */
+export function vmName(functionName: string, functionId: string, ordinal: number): string {
+  const base = `fn-${functionName}-${functionId.slice(0, 8)}`;
+  return ordinal === 1 ? base : `${base}-${ordinal}`;
+}

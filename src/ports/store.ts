@@ -1,0 +1,51 @@
+import type { FunctionRecord } from "../core/function.ts";
+import type { InvocationRecord, InvocationStatus } from "../core/invocation.ts";
+
+/** Which invocations a caller wants, newest first. */
+export interface InvocationQuery {
+  readonly functionId: string;
+  readonly limit: number;
+  readonly offset: number;
+  readonly status?: InvocationStatus | undefined;
+  readonly since?: Date | undefined;
+  readonly until?: Date | undefined;
+}
+
+export interface InvocationPage {
+  readonly items: readonly InvocationRecord[];
+  /** How many match, over all pages. */
+  readonly total: number;
+}
+
+/** How much invocation history is kept. */
+export interface RetentionLimit {
+  readonly maxAgeMs: number;
+  /** Of one function. */
+  readonly maxRecords: number;
+}
+
+/** Functions: what resolves is on the disk. */
+export interface FunctionStore {
+  list(): Promise<readonly FunctionRecord[]>;
+  /** Rejects with `name_taken` where another function has the name. */
+  insert(record: FunctionRecord): Promise<void>;
+  /** Rejects with `name_taken`, or `function_not_found` where it is gone. */
+  update(record: FunctionRecord): Promise<void>;
+  /** Removes the function and its invocation history. Repeatable. */
+  delete(id: string): Promise<void>;
+}
+
+/** Invocation history: written in batches, after the reply. */
+export interface InvocationStore {
+  /** Writes the batch whole or not at all; records of functions that are gone are passed over. */
+  insertBatch(records: readonly InvocationRecord[]): Promise<void>;
+  query(query: InvocationQuery): Promise<InvocationPage>;
+  /** Removes at most `batch` records beyond the limit; resolves to how many. */
+  prune(limit: RetentionLimit, now: Date, batch: number): Promise<number>;
+}
+
+export interface Store {
+  readonly functions: FunctionStore;
+  readonly invocations: InvocationStore;
+  close(): Promise<void>;
+}
