@@ -1,0 +1,183 @@
+import type {
+  CreateFunctionRequest,
+  CreateFunctionResponse,
+  ErrorResponse,
+  FunctionItem,
+  FunctionSummary,
+  HealthResponse,
+  HostItem,
+  InvocationPage,
+  InvokeResponse,
+  ListFunctionsQuery,
+  ListInvocationsQuery,
+  MessageResponse,
+  RuntimeItem,
+  UpdateFunctionRequest,
+  VmItem,
+} from "../api/schemas.ts";
+
+/** The manager answered, and said no. */
+export class ApiError extends Error {
+  readonly status: number;
+  /** The stable code of docs/errors.md. */
+  readonly code: string;
+  readonly requestId: string | null;
+
+  constructor(answer: { status: number; body: Partial<ErrorResponse>; requestId: string | null }) {
+    super(answer.body.error ?? `The manager answered ${answer.status} without a message`);
+    this.name = "ApiError";
+    this.status = answer.status;
+    this.code = answer.body.code ?? "unknown";
+    this.requestId = answer.requestId;
+  }
+}
+
+/** No manager answered at the address. */
+export class UnreachableError extends Error {
+  readonly url: string;
+
+  constructor(url: string, cause: unknown) {
+    super(`No manager answers at ${url}`, { cause });
+    this.name = "UnreachableError";
+    this.url = url;
+  }
+}
+
+type Query = Readonly<Record<string, string | number | undefined>>;
+
+interface Call {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  readonly path: string;
+  readonly query?: Query;
+  readonly body?: unknown;
+}
+
+/**
+ * A typed client of the manager's API. `id` is a function's id or its name. Every method rejects
+ * with `ApiError` or `UnreachableError`.
+ */
+export class FireletClient {
+  readonly #baseUrl: string;
+
+  /** `baseUrl` is where the manager listens, for instance `http://127.0.0.1:18080`. */
+  constructor(baseUrl: string) {
+    this.#baseUrl = baseUrl.replace(/\/+$/, "");
+  }
+
+  async createFunction(request: CreateFunctionRequest): Promise<CreateFunctionResponse> {
+    return this.#send({ method: "POST", path: "/v1/functions", body: request });
+  }
+
+  async listFunctions(query: ListFunctionsQuery = {}): Promise<FunctionSummary[]> {
+    return this.#items({ method: "GET", path: "/v1/functions", query });
+  }
+
+  async getFunction(id: string): Promise<FunctionItem> {
+    return this.#item({ method: "GET", path: functionPath(id) });
+  }
+
+  async updateFunction(id: string, request: UpdateFunctionRequest): Promise<FunctionItem> {
+    return this.#item({ method: "PUT", path: functionPath(id), body: request });
+  }
+
+  async deleteFunction(id: string): Promise<MessageResponse> {
+    return this.#send({ method: "DELETE", path: functionPath(id) });
+  }
+
+  /** Resolves for every status of the invocation, `error` and `timeout` included. */
+  async invokeFunction(id: string, event?: unknown): Promise<InvokeResponse> {
+    const body = event === undefined ? {} : { event };
+    return this.#send({ method: "POST", path: `${functionPath(id)}/invoke`, body });
+  }
+
+  async listInvocations(id: string, query: ListInvocationsQuery = {}): Promise<InvocationPage> {
+    return this.#send({ method: "GET", path: `${functionPath(id)}/logs`, query });
+  }
+
+  async listRuntimes(): Promise<RuntimeItem[]> {
+    return this.#items({ method: "GET", path: "/v1/runtimes" });
+  }
+
+  async listVms(): Promise<VmItem[]> {
+    return this.#items({ method: "GET", path: "/v1/vms" });
+  }
+
+  async getVm(id: string): Promise<VmItem> {
+    return this.#item({ method: "GET", path: vmPath(id) });
+  }
+
+  async deleteVm(id: string): Promise<MessageResponse> {
+    return this.#send({ method: "DELETE", path: vmPath(id) });
+  }
+
+  /** The end of the guest's console log, as text. */
+  async readVmConsole(id: string): Promise<string> {
+    const answer = await this.#fetch({ method: "GET", path: `${vmPath(id)}/console` });
+    return answer.text();
+  }
+
+  async getHost(): Promise<HostItem> {
+    return this.#item({ method: "GET", path: "/v1/host" });
+  }
+
+  async getHealth(): Promise<HealthResponse> {
+    return this.#send({ method: "GET", path: "/health" });
+  }
+
+  async #item<T>(call: Call): Promise<T> {
+    return (await this.#send<{ item: T }>(call)).item;
+  }
+
+  async #items<T>(call: Call): Promise<T[]> {
+    return (await this.#send<{ items: T[] }>(call)).items;
+  }
+
+  async #send<T>(call: Call): Promise<T> {
+    const answer = await this.#fetch(call);
+    // The contract is the manager's to keep; its own tests check every answer against the schemas.
+    return (await answer.json()) as T;
+  }
+
+  async #fetch({ method, path, query = {}, body }: Call): Promise<Response> {
+    const url = new URL(this.#baseUrl + path);
+    for (const [key, value] of Object.entries(query)) {
+      if (value !== undefined) url.searchParams.set(key, String(value));
+    }
+    const init: RequestInit =
+      body === undefined
+        ? { method }
+        : { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+    let answer: Response;
+    try {
+      answer = await fetch(url, init);
+    } catch (error) {
+      throw new UnreachableError(this.#baseUrl, error);
+    }
+    if (!answer.ok) {
+      throw new ApiError({
+        status: answer.status,
+        body: await errorBody(answer),
+        requestId: answer.headers.get("x-request-id"),
+      });
+    }
+    return answer;
+  }
+}
+
+function functionPath(id: string): string {
+  return `/v1/functions/${encodeURIComponent(id)}`;
+}
+
+function vmPath(id: string): string {
+  return `/v1/vms/${encodeURIComponent(id)}`;
+}
+
+/** An answer that is no JSON did not come from a manager; its text is still the best hint. */
+async function errorBody(answer: Response): Promise<Partial<ErrorResponse>> {
+  const text = await answer.text();
+  try {
+    return JSON.parse(text) as Partial<ErrorResponse>;
+  } catch {
+    return { error: text.slice(0, 500) };
+  }
+}
