@@ -1,6 +1,6 @@
 /**
  * Where a function is on its way to answering invocations. There is no state for "updating":
- * `revision` ahead of `deployedRevision` says that, and the function stays `ready` meanwhile.
+ * `revision` ahead of the deployed one says that, and the function stays `ready` meanwhile.
  */
 export const functionStates = ["creating", "booting", "deploying", "ready", "error"] as const;
 export type FunctionState = (typeof functionStates)[number];
@@ -26,19 +26,39 @@ export interface FunctionSpec {
   readonly idleTimeoutMs: number;
 }
 
+/** The part of a specification that a VM runs: what is rolled out, and what a wake starts from. */
+export interface FunctionRevision {
+  /** Counts the accepted changes of these fields, from 1. */
+  readonly revision: number;
+  readonly handler: string;
+  readonly code: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly vcpus: number;
+  readonly memoryMib: number;
+}
+
 /** A function as it is stored. */
-export interface FunctionRecord extends FunctionSpec {
+export interface FunctionRecord extends FunctionSpec, FunctionRevision {
   readonly id: string;
   readonly state: FunctionState;
-  /** Counts every accepted change of the specification, from 1. */
-  readonly revision: number;
-  /** The newest revision that loaded; null until the first one did. */
-  readonly deployedRevision: number | null;
+  /** The newest revision that loaded, which is the one that serves; null until the first one did. */
+  readonly deployed: FunctionRevision | null;
   /** Why the newest deploy or update failed; null once one worked. */
   readonly lastError: string | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
   readonly lastInvokedAt: Date | null;
+}
+
+/** The revision that a record asks for. */
+export function wantedRevision(record: FunctionRecord): FunctionRevision {
+  const { revision, handler, code, env, vcpus, memoryMib } = record;
+  return { revision, handler, code, env, vcpus, memoryMib };
+}
+
+/** Whether VMs of `a` can take on `b` by loading it, without being replaced. */
+export function isHotChange(a: FunctionRevision, b: FunctionRevision): boolean {
+  return a.vcpus === b.vcpus && a.memoryMib === b.memoryMib;
 }
 
 export type FunctionAction = "invoke" | "update" | "delete";
@@ -61,12 +81,3 @@ const permissions: Record<FunctionState, Record<FunctionAction, Permission>> = {
 export function functionCan(action: FunctionAction, state: FunctionState): Permission {
   return permissions[state][action];
 }
-
-/** The parts of a specification that a running VM can take on without being replaced. */
-export const hotFields = [
-  "code",
-  "handler",
-  "env",
-] as const satisfies readonly (keyof FunctionSpec)[];
-/** The parts that only a new VM can have. */
-export const coldFields = ["vcpus", "memoryMib"] as const satisfies readonly (keyof FunctionSpec)[];

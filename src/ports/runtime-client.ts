@@ -17,7 +17,8 @@ export type LoadOutcome =
 
 export interface GuestInvocation {
   readonly requestId: string;
-  readonly event: unknown;
+  /** JSON text, so that an event is serialized once. */
+  readonly eventJson: string;
   readonly timeoutMs: number;
 }
 

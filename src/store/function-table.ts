@@ -1,0 +1,170 @@
+import type { Kysely, Selectable, Transaction } from "kysely";
+import { PlatformError } from "../core/errors.ts";
+import {
+  wantedRevision,
+  type FunctionRecord,
+  type FunctionRevision,
+  type FunctionState,
+} from "../core/function.ts";
+import type { FunctionStore } from "../ports/store.ts";
+import type { FunctionRevisionsTable, FunctionsTable, Schema } from "./schema.ts";
+
+/** Revisions kept of each function beside the deployed one. */
+const revisionsKept = 10;
+
+/** Functions and their revisions in SQL. */
+export class FunctionTable implements FunctionStore {
+  readonly #db: Kysely<Schema>;
+
+  constructor(db: Kysely<Schema>) {
+    this.#db = db;
+  }
+
+  async list(): Promise<readonly FunctionRecord[]> {
+    const rows = await this.#db.selectFrom("functions").selectAll().execute();
+    const revisions = await this.#db.selectFrom("function_revisions").selectAll().execute();
+    const byKey = new Map(revisions.map((row) => [revisionKey(row), toRevision(row)]));
+    return rows.map((row) => toRecord(row, byKey));
+  }
+
+  async insert(record: FunctionRecord): Promise<void> {
+    await this.#db.transaction().execute(async (trx) => {
+      await refuseTakenName(trx, record);
+      await trx.insertInto("functions").values(toRow(record)).execute();
+      await writeRevisions(trx, record);
+    });
+  }
+
+  async update(record: FunctionRecord): Promise<void> {
+    await this.#db.transaction().execute(async (trx) => {
+      await refuseTakenName(trx, record);
+      // When it was last invoked is written with the invocations, and never goes back.
+      const { id, last_invoked_at: _, ...changes } = toRow(record);
+      const result = await trx
+        .updateTable("functions")
+        .set(changes)
+        .where("id", "=", id)
+        .executeTakeFirst();
+      if (result.numUpdatedRows === 0n) {
+        throw new PlatformError("function_not_found", `Function "${record.name}" does not exist`);
+      }
+      await writeRevisions(trx, record);
+    });
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.#db.transaction().execute(async (trx) => {
+      const result = await trx.deleteFrom("functions").where("id", "=", id).executeTakeFirst();
+      if (result.numDeletedRows > 0n) {
+        await trx.insertInto("deleted_functions").values({ id }).execute();
+      }
+    });
+  }
+}
+
+async function refuseTakenName(trx: Transaction<Schema>, record: FunctionRecord): Promise<void> {
+  const holder = await trx
+    .selectFrom("functions")
+    .select("id")
+    .where("name", "=", record.name)
+    .where("id", "!=", record.id)
+    .executeTakeFirst();
+  if (holder !== undefined) {
+    throw new PlatformError(
+      "name_taken",
+      `Name "${record.name}" is taken by function ${holder.id}: names are unique`,
+    );
+  }
+}
+
+/** A revision never changes once it is written, so writing it again is a no-op. */
+async function writeRevisions(trx: Transaction<Schema>, record: FunctionRecord): Promise<void> {
+  await trx
+    .insertInto("function_revisions")
+    .values(toRevisionRow(record.id, wantedRevision(record)))
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  await trx
+    .deleteFrom("function_revisions")
+    .where("function_id", "=", record.id)
+    .where("revision", "<=", record.revision - revisionsKept)
+    .where("revision", "!=", record.deployed?.revision ?? record.revision)
+    .execute();
+}
+
+function toRow(record: FunctionRecord): FunctionsTable {
+  return {
+    id: record.id,
+    name: record.name,
+    runtime: record.runtime,
+    timeout_ms: record.timeoutMs,
+    min_vms: record.minVms,
+    max_vms: record.maxVms,
+    max_concurrency: record.maxConcurrency,
+    idle_timeout_ms: record.idleTimeoutMs,
+    state: record.state,
+    revision: record.revision,
+    deployed_revision: record.deployed?.revision ?? null,
+    last_error: record.lastError,
+    created_at: record.createdAt.toISOString(),
+    updated_at: record.updatedAt.toISOString(),
+    last_invoked_at: record.lastInvokedAt?.toISOString() ?? null,
+  };
+}
+
+function toRecord(
+  row: Selectable<FunctionsTable>,
+  revisions: ReadonlyMap<string, FunctionRevision>,
+): FunctionRecord {
+  const find = (revision: number): FunctionRevision => {
+    const found = revisions.get(revisionKey({ function_id: row.id, revision }));
+    if (found === undefined) {
+      throw new Error(`Function ${row.id} names revision ${revision}, which the store lacks`);
+    }
+    return found;
+  };
+  return {
+    ...find(row.revision),
+    id: row.id,
+    name: row.name,
+    runtime: row.runtime,
+    timeoutMs: row.timeout_ms,
+    minVms: row.min_vms,
+    maxVms: row.max_vms,
+    maxConcurrency: row.max_concurrency,
+    idleTimeoutMs: row.idle_timeout_ms,
+    state: row.state as FunctionState,
+    deployed: row.deployed_revision === null ? null : find(row.deployed_revision),
+    lastError: row.last_error,
+    createdAt: new Date(row.created_at),
+    updatedAt: new Date(row.updated_at),
+    lastInvokedAt: row.last_invoked_at === null ? null : new Date(row.last_invoked_at),
+  };
+}
+
+function revisionKey(row: { function_id: string; revision: number }): string {
+  return `${row.function_id}/${row.revision}`;
+}
+
+function toRevisionRow(functionId: string, revision: FunctionRevision): FunctionRevisionsTable {
+  return {
+    function_id: functionId,
+    revision: revision.revision,
+    handler: revision.handler,
+    code: revision.code,
+    env: JSON.stringify(revision.env),
+    vcpus: revision.vcpus,
+    memory_mib: revision.memoryMib,
+  };
+}
+
+function toRevision(row: Selectable<FunctionRevisionsTable>): FunctionRevision {
+  return {
+    revision: row.revision,
+    handler: row.handler,
+    code: row.code,
+    env: JSON.parse(row.env) as Record<string, string>,
+    vcpus: row.vcpus,
+    memoryMib: row.memory_mib,
+  };
+}

@@ -1,0 +1,184 @@
+import type { Insertable, Kysely, Selectable, SelectQueryBuilder, Transaction } from "kysely";
+import type { InvocationRecord, InvocationStatus } from "../core/invocation.ts";
+import type {
+  InvocationPage,
+  InvocationQuery,
+  InvocationStore,
+  RetentionLimit,
+} from "../ports/store.ts";
+import type { InvocationsTable, Schema } from "./schema.ts";
+
+/** Invocation history in SQL. */
+export class InvocationTable implements InvocationStore {
+  readonly #db: Kysely<Schema>;
+
+  constructor(db: Kysely<Schema>) {
+    this.#db = db;
+  }
+
+  async insertBatch(records: readonly InvocationRecord[]): Promise<void> {
+    if (records.length === 0) return;
+    await this.#db.transaction().execute(async (trx) => {
+      const newest = newestPerFunction(records);
+      const living = await livingFunctions(trx, [...newest.keys()]);
+      const rows = records.filter((record) => living.has(record.functionId)).map(toRow);
+      if (rows.length > 0) await trx.insertInto("invocations").values(rows).execute();
+      for (const [functionId, invokedAt] of newest) {
+        await trx
+          .updateTable("functions")
+          .set({ last_invoked_at: invokedAt.toISOString() })
+          .where("id", "=", functionId)
+          .execute();
+      }
+    });
+  }
+
+  async query(query: InvocationQuery): Promise<InvocationPage> {
+    let matching = this.#db.selectFrom("invocations").where("function_id", "=", query.functionId);
+    if (query.status !== undefined) matching = matching.where("status", "=", query.status);
+    if (query.since !== undefined) {
+      matching = matching.where("invoked_at", ">=", query.since.toISOString());
+    }
+    if (query.until !== undefined) {
+      matching = matching.where("invoked_at", "<", query.until.toISOString());
+    }
+    const { total } = await matching
+      .select((expression) => expression.fn.countAll<number>().as("total"))
+      .executeTakeFirstOrThrow();
+    const rows = await matching
+      .selectAll()
+      .orderBy("invoked_at", "desc")
+      .orderBy("seq", "desc")
+      .limit(query.limit)
+      .offset(query.offset)
+      .execute();
+    return { items: rows.map(toRecord), total };
+  }
+
+  async prune(limit: RetentionLimit, now: Date, batch: number): Promise<number> {
+    const oldest = new Date(now.getTime() - limit.maxAgeMs).toISOString();
+    let removed = await this.#pruneDeleted(batch);
+    const living = await this.#db.selectFrom("functions").select("id").execute();
+    for (const { id } of living) {
+      if (removed >= batch) break;
+      removed += await this.#pruneFunction(id, { oldest, ...limit }, batch - removed);
+    }
+    return removed;
+  }
+
+  /** The history of functions that are gone; each is forgotten once nothing of it is left. */
+  async #pruneDeleted(batch: number): Promise<number> {
+    const gone = await this.#db.selectFrom("deleted_functions").select("id").execute();
+    let removed = 0;
+    for (const { id } of gone) {
+      const wanted = batch - removed;
+      if (wanted <= 0) break;
+      const some = this.#db
+        .selectFrom("invocations")
+        .select("seq")
+        .where("function_id", "=", id)
+        .limit(wanted);
+      const deleted = await this.#delete(some);
+      removed += deleted;
+      if (deleted < wanted) {
+        await this.#db.deleteFrom("deleted_functions").where("id", "=", id).execute();
+      }
+    }
+    return removed;
+  }
+
+  async #pruneFunction(
+    functionId: string,
+    limit: { oldest: string; maxRecords: number },
+    batch: number,
+  ): Promise<number> {
+    const ofFunction = this.#db
+      .selectFrom("invocations")
+      .select(["seq", "invoked_at"])
+      .where("function_id", "=", functionId);
+    const firstBeyond = await ofFunction
+      .orderBy("invoked_at", "desc")
+      .orderBy("seq", "desc")
+      .limit(1)
+      .offset(limit.maxRecords)
+      .executeTakeFirst();
+    const doomed = ofFunction
+      .clearSelect()
+      .select("seq")
+      .where((or) =>
+        or.or([
+          or("invoked_at", "<", limit.oldest),
+          ...(firstBeyond === undefined
+            ? []
+            : [
+                or("invoked_at", "<", firstBeyond.invoked_at),
+                or.and([
+                  or("invoked_at", "=", firstBeyond.invoked_at),
+                  or("seq", "<=", firstBeyond.seq),
+                ]),
+              ]),
+        ]),
+      )
+      .orderBy("invoked_at")
+      .limit(batch);
+    return this.#delete(doomed);
+  }
+
+  async #delete(doomed: SelectQueryBuilder<Schema, "invocations", { seq: number }>) {
+    const result = await this.#db
+      .deleteFrom("invocations")
+      .where("seq", "in", doomed)
+      .executeTakeFirst();
+    return Number(result.numDeletedRows);
+  }
+}
+
+function newestPerFunction(records: readonly InvocationRecord[]): Map<string, Date> {
+  const newest = new Map<string, Date>();
+  for (const { functionId, invokedAt } of records) {
+    const known = newest.get(functionId);
+    if (known === undefined || known < invokedAt) newest.set(functionId, invokedAt);
+  }
+  return newest;
+}
+
+async function livingFunctions(trx: Transaction<Schema>, ids: string[]): Promise<Set<string>> {
+  const rows = await trx.selectFrom("functions").select("id").where("id", "in", ids).execute();
+  return new Set(rows.map((row) => row.id));
+}
+
+function toRow(record: InvocationRecord): Insertable<InvocationsTable> {
+  return {
+    id: record.id,
+    function_id: record.functionId,
+    request_id: record.requestId,
+    status: record.status,
+    duration_ms: record.durationMs,
+    cold_start: record.coldStart ? 1 : 0,
+    vm_id: record.vmId,
+    error: record.error,
+    error_type: record.errorType,
+    logs: JSON.stringify(record.logs),
+    event: record.event,
+    response: record.response,
+    invoked_at: record.invokedAt.toISOString(),
+  };
+}
+
+function toRecord(row: Selectable<InvocationsTable>): InvocationRecord {
+  return {
+    id: row.id,
+    functionId: row.function_id,
+    requestId: row.request_id,
+    status: row.status as InvocationStatus,
+    durationMs: row.duration_ms,
+    coldStart: row.cold_start === 1,
+    vmId: row.vm_id,
+    error: row.error,
+    errorType: row.error_type,
+    logs: JSON.parse(row.logs) as string[],
+    event: row.event,
+    response: row.response,
+    invokedAt: new Date(row.invoked_at),
+  };
+}

@@ -1,0 +1,59 @@
+import type { Generated } from "kysely";
+
+/** Tables as they are on the disk. Times are RFC 3339 text in UTC, so that they sort; JSON is text. */
+export interface Schema {
+  functions: FunctionsTable;
+  function_revisions: FunctionRevisionsTable;
+  invocations: InvocationsTable;
+  deleted_functions: DeletedFunctionsTable;
+}
+
+export interface FunctionsTable {
+  id: string;
+  name: string;
+  runtime: string;
+  timeout_ms: number;
+  min_vms: number;
+  max_vms: number;
+  max_concurrency: number;
+  idle_timeout_ms: number;
+  state: string;
+  revision: number;
+  deployed_revision: number | null;
+  last_error: string | null;
+  created_at: string;
+  updated_at: string;
+  last_invoked_at: string | null;
+}
+
+export interface FunctionRevisionsTable {
+  function_id: string;
+  revision: number;
+  handler: string;
+  code: string;
+  env: string;
+  vcpus: number;
+  memory_mib: number;
+}
+
+export interface InvocationsTable {
+  seq: Generated<number>;
+  id: string;
+  function_id: string;
+  request_id: string;
+  status: string;
+  duration_ms: number;
+  cold_start: number;
+  vm_id: string | null;
+  error: string | null;
+  error_type: string | null;
+  logs: string;
+  event: string;
+  response: string | null;
+  invoked_at: string;
+}
+
+/** Functions that are gone while some of their history is still to be removed. */
+export interface DeletedFunctionsTable {
+  id: string;
+}
