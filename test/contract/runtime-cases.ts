@@ -45,7 +45,8 @@ export const failureContracts = {
   throwsLater: "throws it after waiting",
   throwsDeeper: "throws it in a function that the handler calls, so that two lines show",
   ownClass: "throws an error of a class of its own, `OutOfStock`",
-  cause: "throws an error whose cause is another; both messages are in the stack",
+  cause:
+    "throws an error `Broken` whose cause is another, `Because`; both messages are in the stack",
   emptyMessage: "throws an error with an empty message",
   recursion: "calls itself for ever",
   cycle: "answers a structure that holds itself",
