@@ -1,0 +1,118 @@
+import { driverKinds, type DriverKind } from "./core/vm.ts";
+
+export const driverChoices = ["auto", ...driverKinds] as const;
+export type DriverChoice = "auto" | DriverKind;
+
+export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** One kind of value: what is allowed, and how text from a flag or the environment becomes it. */
+export interface Kind<T> {
+  readonly wanted: string;
+  readonly fromText: (text: string) => unknown;
+  readonly accepts: (value: unknown) => value is T;
+}
+
+const asText = (value: string) => value;
+
+const isText = (value: unknown): value is string =>
+  typeof value === "string" && value.trim() !== "";
+
+const text: Kind<string> = { wanted: "some text", fromText: asText, accepts: isText };
+export const path: Kind<string> = { wanted: "a path", fromText: asText, accepts: isText };
+
+function integer(min: number, max: number): Kind<number> {
+  return {
+    wanted: `a whole number from ${min} to ${max}`,
+    fromText: (value) => (/^-?\d+$/.test(value) ? Number(value) : value),
+    accepts: (value): value is number =>
+      Number.isInteger(value) && Number(value) >= min && Number(value) <= max,
+  };
+}
+
+function oneOf<const T extends string>(names: readonly T[]): Kind<T> {
+  return {
+    wanted: `one of ${names.join(", ")}`,
+    fromText: asText,
+    accepts: (value): value is T => names.some((name) => name === value),
+  };
+}
+
+const answers = new Map([
+  ...["true", "yes", "1"].map((word) => [word, true] as const),
+  ...["false", "no", "0"].map((word) => [word, false] as const),
+]);
+
+const boolean: Kind<boolean> = {
+  wanted: "true or false",
+  fromText: (value) => answers.get(value.toLowerCase()) ?? value,
+  accepts: (value): value is boolean => typeof value === "boolean",
+};
+
+/** Where a setting is found and what it may be. An empty default depends on the user or the host. */
+export interface Setting<T> {
+  readonly kind: Kind<T>;
+  readonly default: T;
+  readonly env: string;
+  readonly flag: string | null;
+}
+
+function setting<T>(
+  kind: Kind<T>,
+  initial: T,
+  names: { readonly env: string; readonly flag?: string },
+): Setting<T> {
+  return { kind, default: initial, env: names.env, flag: names.flag ?? null };
+}
+
+/**
+ * Every setting but `images`, by its place in the file. docs/configuration.md has a row for each,
+ * and a test holds the two equal.
+ */
+export const settings = {
+  host: setting(text, "127.0.0.1", { env: "FIRELET_HOST", flag: "--host" }),
+  port: setting(integer(0, 65_535), 18_080, { env: "FIRELET_PORT", flag: "--port" }),
+  dataDir: setting(path, "", { env: "FIRELET_DATA", flag: "--data" }),
+  driver: setting<DriverChoice>(oneOf(driverChoices), "auto", {
+    env: "FIRELET_DRIVER",
+    flag: "--driver",
+  }),
+  yes: setting(boolean, false, { env: "FIRELET_YES", flag: "--yes" }),
+  logLevel: setting<LogLevel>(oneOf(logLevels), "info", { env: "FIRELET_LOG_LEVEL" }),
+  qemuPath: setting(path, "", { env: "FIRELET_QEMU_PATH" }),
+  "limits.concurrentDeploys": setting(integer(1, 64), 2, { env: "FIRELET_CONCURRENT_DEPLOYS" }),
+  "limits.queuePerFunction": setting(integer(0, 1_000_000), 1000, {
+    env: "FIRELET_QUEUE_PER_FUNCTION",
+  }),
+  "limits.drainMs": setting(integer(0, 900_000), 10_000, { env: "FIRELET_DRAIN_MS" }),
+  "limits.bootTimeoutMs": setting(integer(1000, 600_000), 60_000, {
+    env: "FIRELET_BOOT_TIMEOUT_MS",
+  }),
+  "retention.invocationDays": setting(integer(1, 3650), 30, { env: "FIRELET_INVOCATION_DAYS" }),
+  "retention.invocationsPerFunction": setting(integer(1, 100_000_000), 100_000, {
+    env: "FIRELET_INVOCATIONS_PER_FUNCTION",
+  }),
+};
+
+export type SettingKey = keyof typeof settings;
+export type SettingValue<K extends SettingKey> =
+  (typeof settings)[K] extends Setting<infer T> ? T : never;
+
+/** A setting cannot be used; the message says where it is, what was found and what is allowed. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/** A value that was set somewhere, and where. Relative paths in it start at `folder`. */
+export interface Found<T> {
+  readonly value: T;
+  readonly source: string;
+  readonly folder: string;
+}
+
+/** The error for a value that is not allowed. */
+export function unusable(found: Found<unknown>, wanted: string): ConfigError {
+  return new ConfigError(
+    `Cannot use ${found.source}: found ${JSON.stringify(found.value)}, wanted ${wanted}`,
+  );
+}

@@ -1,0 +1,146 @@
+import { isIP } from "node:net";
+import { isAbsolute, join } from "node:path";
+import { expandPath, fromFile, readConfigFile, readImages } from "./config-file.ts";
+import type { ConfigFile, ImageOverride } from "./config-file.ts";
+import { ConfigError, settings, unusable } from "./config-settings.ts";
+import type { DriverChoice, Found, LogLevel, SettingKey, SettingValue } from "./config-settings.ts";
+
+/** Everything an operator can choose. Frozen; folders and files are absolute paths. */
+export interface Config {
+  /** A loopback address, or `localhost`. */
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** Where functions, images and VMs live. */
+  readonly dataDir: string;
+  readonly driver: DriverChoice;
+  /** Whether missing system packages are installed without asking. */
+  readonly yes: boolean;
+  readonly logLevel: LogLevel;
+  /** The QEMU to run; null is the one on PATH. */
+  readonly qemuPath: string | null;
+  /** What a runtime's VMs are started from, by runtime, where the operator names it. */
+  readonly images: Readonly<Record<string, ImageOverride>>;
+  readonly limits: {
+    readonly concurrentDeploys: number;
+    /** Invocations of one function that may wait for a VM. */
+    readonly queuePerFunction: number;
+    /** How long running invocations may take to finish when the manager or a VM stops. */
+    readonly drainMs: number;
+    readonly bootTimeoutMs: number;
+  };
+  readonly retention: {
+    readonly invocationDays: number;
+    readonly invocationsPerFunction: number;
+  };
+}
+
+/** Flags as the command line gave them: text, or true for a flag that takes no value. */
+export type ConfigFlags = Partial<Record<SettingKey | "config", string | true>>;
+
+/** What the configuration is read from. */
+export interface ConfigSources {
+  readonly flags: ConfigFlags;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly home: string;
+  readonly isRoot: boolean;
+  /** Relative paths in flags and environment start here; those in the file, at the file's folder. */
+  readonly cwd: string;
+}
+
+/**
+ * Reads the configuration: a flag goes before the environment, the environment before the file,
+ * the file before the default. Throws `ConfigError`.
+ */
+export function loadConfig(sources: ConfigSources): Config {
+  const { flags, env, cwd, home } = sources;
+  const named = typeof flags.config === "string" ? flags.config : env["FIRELET_CONFIG"];
+  const file = named
+    ? readConfigFile(expandPath(named, cwd, home), true)
+    : readConfigFile(defaultConfigFile(sources), false);
+  const get = <K extends SettingKey>(key: K) =>
+    (find(key, sources, file)?.value ?? settings[key].default) as SettingValue<K>;
+  const pathOf = (key: "dataDir" | "qemuPath") => {
+    const found = find(key, sources, file);
+    return found && expandPath(found.value, found.folder, home);
+  };
+  return deepFreeze({
+    host: loopbackHost(find("host", sources, file)) ?? settings.host.default,
+    port: get("port"),
+    dataDir: pathOf("dataDir") ?? defaultDataDir(sources),
+    driver: get("driver"),
+    yes: get("yes"),
+    logLevel: get("logLevel"),
+    qemuPath: pathOf("qemuPath"),
+    images: readImages(file, home),
+    limits: {
+      concurrentDeploys: get("limits.concurrentDeploys"),
+      queuePerFunction: get("limits.queuePerFunction"),
+      drainMs: get("limits.drainMs"),
+      bootTimeoutMs: get("limits.bootTimeoutMs"),
+    },
+    retention: {
+      invocationDays: get("retention.invocationDays"),
+      invocationsPerFunction: get("retention.invocationsPerFunction"),
+    },
+  });
+}
+
+function find<K extends SettingKey>(
+  key: K,
+  sources: ConfigSources,
+  file: ConfigFile,
+): Found<SettingValue<K>> | null {
+  const found = lookUp(key, sources, file);
+  const { kind } = settings[key];
+  if (found === null) return null;
+  if (!kind.accepts(found.value)) throw unusable(found, kind.wanted);
+  return found as Found<SettingValue<K>>;
+}
+
+function lookUp(key: SettingKey, sources: ConfigSources, file: ConfigFile): Found<unknown> | null {
+  const { flag, env, kind } = settings[key];
+  const given = sources.flags[key];
+  if (given !== undefined) {
+    const value = given === true ? true : kind.fromText(given);
+    return { value, source: flag ?? key, folder: sources.cwd };
+  }
+  const variable = sources.env[env];
+  // An empty variable is how compose files and units leave a setting alone.
+  if (variable) return { value: kind.fromText(variable), source: env, folder: sources.cwd };
+  return file.values.has(key) ? fromFile(key, file) : null;
+}
+
+function loopbackHost(found: Found<string> | null): string | null {
+  if (found === null) return null;
+  const { value, source } = found;
+  const loopback =
+    value === "localhost" || value === "::1" || (isIP(value) === 4 && value.startsWith("127."));
+  if (loopback) return value;
+  throw new ConfigError(
+    `Cannot listen on "${value}": ${source} must be one of the loopback addresses (127.0.0.1, ::1, ` +
+      "localhost), as only loopback addresses are allowed while there are no API keys",
+  );
+}
+
+function defaultDataDir({ isRoot, env, home }: ConfigSources): string {
+  if (isRoot) return "/var/lib/firelet";
+  return join(xdgFolder(env["XDG_DATA_HOME"]) ?? join(home, ".local/share"), "firelet");
+}
+
+function defaultConfigFile({ isRoot, env, home }: ConfigSources): string {
+  if (isRoot) return "/etc/firelet/config.json";
+  return join(xdgFolder(env["XDG_CONFIG_HOME"]) ?? join(home, ".config"), "firelet/config.json");
+}
+
+/** The XDG Base Directory Specification wants relative values ignored. */
+function xdgFolder(value: string | undefined): string | null {
+  return value && isAbsolute(value) ? value : null;
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value)) {
+    if (typeof inner === "object" && inner !== null) deepFreeze(inner);
+  }
+  return Object.freeze(value);
+}
