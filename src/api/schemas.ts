@@ -8,12 +8,14 @@ import { Type, type Static, type TSchema } from "typebox";
 const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const Timestamp = Type.String({ format: "date-time", description: "UTC, RFC 3339" });
 
-export const FunctionStateSchema = Type.Union(
-  (["creating", "booting", "deploying", "ready", "error"] as const).map((s) => Type.Literal(s)),
-);
-export const InvocationStatusSchema = Type.Union(
-  (["success", "error", "timeout"] as const).map((s) => Type.Literal(s)),
-);
+export const FunctionStateSchema = Type.Enum([
+  "creating",
+  "booting",
+  "deploying",
+  "ready",
+  "error",
+]);
+export const InvocationStatusSchema = Type.Enum(["success", "error", "timeout"]);
 
 const functionFields = {
   name: Type.String({
@@ -186,12 +188,8 @@ export const VmItem = Type.Object({
   function_id: Type.String(),
   driver: Type.String(),
   accelerator: Type.String(),
-  isolation: Type.Union(
-    (["hardware", "emulated", "none"] as const).map((isolation) => Type.Literal(isolation)),
-  ),
-  state: Type.Union(
-    (["booting", "adopting", "running", "stopping"] as const).map((state) => Type.Literal(state)),
-  ),
+  isolation: Type.Enum(["hardware", "emulated", "none"]),
+  state: Type.Enum(["booting", "adopting", "running", "stopping"]),
   vcpu: Type.Integer(),
   memory_mb: Type.Integer(),
   guest_ip: Nullable(Type.String()),

@@ -1,0 +1,221 @@
+import { messageOf, type PlatformError } from "../core/errors.ts";
+import { isHotChange, type FunctionRecord, type FunctionRevision } from "../core/function.ts";
+import type { GuestInvocation, GuestReply } from "../ports/runtime-client.ts";
+import type { FleetVm } from "./fleet-vm.ts";
+import { StartBackoff } from "./start-backoff.ts";
+import { VmPool, type StartOptions, type VmOwner, type VmPoolDeps } from "./vm-pool.ts";
+import { WaitingLine } from "./waiting-line.ts";
+
+export interface FleetLimits {
+  /** Invocations of one function that may wait for a VM. */
+  readonly queueLength: number;
+  /** How long invocations in a VM that is to go may still run. */
+  readonly drainMs: number;
+}
+
+export interface FleetReply extends GuestReply {
+  readonly vmId: string;
+  readonly coldStart: boolean;
+}
+
+/** What a fleet takes from its function's record beside the revision that serves. */
+export type FleetSettings = VmOwner &
+  Pick<FunctionRecord, "minVms" | "maxVms" | "maxConcurrency" | "idleTimeoutMs">;
+
+/** The guest answers at the limit; this long after it, the manager answers in its place. */
+const timeoutGraceMs = 120;
+
+/** The VMs of one function: picks one for each invocation, starts more, lets them go. */
+export class Fleet {
+  readonly #deps: VmPoolDeps;
+  readonly #pool: VmPool;
+  readonly #line: WaitingLine;
+  readonly #backoff: StartBackoff;
+  readonly #closing = new AbortController();
+  #settings: FleetSettings;
+  #revision: FunctionRevision | null;
+
+  constructor(record: FunctionRecord, limits: FleetLimits, deps: VmPoolDeps) {
+    this.#settings = record;
+    this.#revision = record.deployed;
+    this.#deps = deps;
+    this.#line = new WaitingLine(deps.clock, limits.queueLength);
+    this.#backoff = new StartBackoff(deps.clock);
+    this.#pool = new VmPool(deps, limits.drainMs, () => this.#serveLine());
+  }
+
+  /** All VMs, those that start or stop included. */
+  get vms(): readonly FleetVm[] {
+    return this.#pool.all;
+  }
+
+  /** Takes on a changed record; what its VMs run is changed by `rollout` alone. */
+  configure(settings: FleetSettings): void {
+    this.#settings = settings;
+  }
+
+  /**
+   * Runs one invocation in the least busy VM, starting one where there is none. Rejects with
+   * `function_not_ready`, `queue_full`, `vm_start_failed` or `vm_lost`; a function that throws or
+   * is too slow is a reply.
+   */
+  async invoke(invocation: GuestInvocation): Promise<FleetReply> {
+    const arrivedMs = this.#deps.clock.monotonicMs();
+    const vm = this.#takePlace() ?? (await this.#waitForPlace(invocation.timeoutMs));
+    const where = { vmId: vm.spec.id, coldStart: vm.readyAtMs > arrivedMs };
+    const late = new AbortController();
+    const deadline = this.#deps.clock.after(invocation.timeoutMs + timeoutGraceMs, () =>
+      late.abort(),
+    );
+    try {
+      const reply = await vm.invoke(invocation, late.signal);
+      if (reply.replace) void this.#pool.retire(vm);
+      return { ...reply, ...where };
+    } catch (error) {
+      void this.#pool.examine(vm);
+      if (!late.signal.aborted) throw error;
+      return { ...timedOut(invocation.timeoutMs), ...where };
+    } finally {
+      deadline.cancel();
+      vm.leave();
+      if (this.#line.length > 0) this.#serveLine();
+    }
+  }
+
+  /**
+   * Makes `revision` the one that serves: loaded beside the old one where VMs run that can take
+   * it, in a new VM otherwise. Rejects, with nothing changed, where it does not load.
+   */
+  async rollout(revision: FunctionRevision, options: StartOptions): Promise<void> {
+    const serving = this.#pool.staying.filter((vm) => vm.state === "running");
+    const hot = this.#revision !== null && isHotChange(this.#revision, revision);
+    const loaded = hot ? await this.#loadInto(serving, revision) : [];
+    if (loaded.length === 0) await this.#start(revision, options);
+    this.#revision = revision;
+    for (const vm of serving) if (!loaded.includes(vm)) void this.#pool.retire(vm);
+    this.#serveLine();
+  }
+
+  /** The first VM decides for all; a later one that refuses what it took is left out. */
+  async #loadInto(vms: readonly FleetVm[], revision: FunctionRevision): Promise<FleetVm[]> {
+    const loaded: FleetVm[] = [];
+    for (const vm of vms) {
+      const outcome = await this.#pool.load(vm, this.#settings, revision);
+      if (outcome === "loaded") loaded.push(vm);
+      else if (outcome !== "lost" && loaded.length === 0) throw outcome;
+    }
+    return loaded;
+  }
+
+  /** Stops what has been idle for too long and starts what `minVms` wants; called every second. */
+  tend(): void {
+    if (this.#closing.signal.aborted || this.#revision === null) return;
+    const { minVms, idleTimeoutMs } = this.#settings;
+    const idleSince = this.#deps.clock.monotonicMs() - idleTimeoutMs;
+    const staying = this.#pool.staying;
+    const idle = staying.filter(
+      (vm) => vm.state === "running" && vm.inFlight === 0 && vm.lastUsedMs <= idleSince,
+    );
+    const spare = Math.max(0, staying.length - minVms);
+    for (const vm of idle.slice(0, spare)) void this.#pool.retire(vm);
+    const missing = this.#backoff.allows() ? minVms - staying.length : 0;
+    for (let n = 0; n < missing; n += 1) void this.#startInBackground(this.#revision);
+  }
+
+  /** Stops one VM, as if it had been idle. Whether the fleet has it. */
+  stop(vmId: string): boolean {
+    const vm = this.#pool.get(vmId);
+    if (vm !== undefined) void this.#pool.retire(vm);
+    return vm !== undefined;
+  }
+
+  /** Takes no new invocation, lets those under way finish within the drain time, ends all VMs. */
+  async close(reason: PlatformError): Promise<void> {
+    this.#closing.abort(reason);
+    this.#line.rejectAll(reason);
+    await Promise.all(this.#pool.all.map((vm) => this.#pool.retire(vm)));
+  }
+
+  get #capacity(): number {
+    return this.#settings.maxConcurrency || Number.POSITIVE_INFINITY;
+  }
+
+  #takePlace(): FleetVm | undefined {
+    return this.#closing.signal.aborted ? undefined : this.#pool.takePlace(this.#capacity);
+  }
+
+  #waitForPlace(limitMs: number): Promise<FleetVm> {
+    if (this.#closing.signal.aborted) return Promise.reject(this.#closing.signal.reason as Error);
+    const place = this.#line.wait(limitMs);
+    this.#scale();
+    return place;
+  }
+
+  #serveLine(): void {
+    this.#line.serve(() => this.#takePlace());
+    this.#scale();
+  }
+
+  /** Starts as many VMs as the waiting invocations need, and no more than the function may have. */
+  #scale(): void {
+    if (this.#line.length === 0 || this.#closing.signal.aborted || this.#revision === null) return;
+    const staying = this.#pool.staying;
+    // A VM that starts or is being examined will take some of those who wait.
+    const coming = staying.filter((vm) => vm.state !== "running" || vm.suspect).length;
+    const wanted = Math.max(1, Math.ceil(this.#line.length / this.#capacity)) - coming;
+    const room = this.#settings.maxVms - staying.length;
+    for (let n = 0; n < Math.min(wanted, room); n += 1) {
+      void this.#startInBackground(this.#revision);
+    }
+  }
+
+  async #startInBackground(revision: FunctionRevision): Promise<void> {
+    try {
+      const vm = await this.#start(revision, { signal: this.#closing.signal });
+      await this.#bringUpToDate(vm);
+      this.#serveLine();
+    } catch (error) {
+      const functionId = this.#settings.id;
+      this.#deps.log.warn({ functionId, error: messageOf(error) }, "VM did not start");
+      // Whoever waits learns why, unless another VM can still serve them.
+      if (this.#pool.staying.length === 0) this.#line.rejectAll(error);
+    }
+  }
+
+  /** A revision may have been rolled out while this VM was starting with the one before. */
+  async #bringUpToDate(vm: FleetVm): Promise<void> {
+    const current = this.#revision;
+    if (current === null || vm.revision === current.revision) return;
+    const fits = current.memoryMib === vm.spec.memoryMib && current.vcpus === vm.spec.vcpus;
+    const outcome = fits ? await this.#pool.load(vm, this.#settings, current) : "unfit";
+    if (outcome !== "loaded") void this.#pool.retire(vm);
+  }
+
+  async #start(revision: FunctionRevision, options: StartOptions): Promise<FleetVm> {
+    const signal = AbortSignal.any([options.signal, this.#closing.signal]);
+    try {
+      const vm = await this.#pool.start(this.#settings, revision, { ...options, signal });
+      this.#backoff.succeeded();
+      return vm;
+    } catch (error) {
+      this.#backoff.failed();
+      throw error;
+    }
+  }
+}
+
+function timedOut(timeoutMs: number): GuestReply {
+  return {
+    status: "timeout",
+    durationMs: timeoutMs,
+    response: null,
+    logs: [],
+    failure: {
+      message: `Function timed out after ${timeoutMs} ms`,
+      type: "FunctionTimeout",
+      stack: null,
+    },
+    revision: 0,
+    replace: false,
+  };
+}

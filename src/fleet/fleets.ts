@@ -1,0 +1,66 @@
+import type { PlatformError } from "../core/errors.ts";
+import type { FunctionRecord } from "../core/function.ts";
+import { Fleet, type FleetLimits } from "./fleet.ts";
+import type { FleetVm } from "./fleet-vm.ts";
+import type { VmPoolDeps } from "./vm-pool.ts";
+
+/** How often fleets look after idle and missing VMs. */
+const tendEveryMs = 1_000;
+
+/** The fleets of all functions on this host. */
+export class Fleets {
+  readonly #deps: VmPoolDeps;
+  readonly #limits: FleetLimits;
+  readonly #byFunction = new Map<string, Fleet>();
+  readonly #tending: { cancel(): void };
+
+  constructor(limits: FleetLimits, deps: VmPoolDeps) {
+    this.#limits = limits;
+    this.#deps = deps;
+    this.#tending = deps.clock.every(tendEveryMs, () => {
+      for (const fleet of this.#byFunction.values()) fleet.tend();
+    });
+  }
+
+  /** The fleet of a function, made at first need. */
+  of(record: FunctionRecord): Fleet {
+    let fleet = this.#byFunction.get(record.id);
+    if (fleet === undefined) {
+      fleet = new Fleet(record, this.#limits, this.#deps);
+      this.#byFunction.set(record.id, fleet);
+    }
+    return fleet;
+  }
+
+  find(functionId: string): Fleet | undefined {
+    return this.#byFunction.get(functionId);
+  }
+
+  /** VMs of one function, those that start or stop included. */
+  vmsOf(functionId: string): readonly FleetVm[] {
+    return this.#byFunction.get(functionId)?.vms ?? [];
+  }
+
+  /** VMs of all functions, those that start or stop included. */
+  get vms(): readonly FleetVm[] {
+    return [...this.#byFunction.values()].flatMap((fleet) => fleet.vms);
+  }
+
+  /** Stops one VM; its function replaces it when it needs one. Whether there is such a VM. */
+  stopVm(vmId: string): boolean {
+    return [...this.#byFunction.values()].some((fleet) => fleet.stop(vmId));
+  }
+
+  /** Lets a function's invocations finish within the drain time and ends its VMs. Repeatable. */
+  async close(functionId: string, reason: PlatformError): Promise<void> {
+    const fleet = this.#byFunction.get(functionId);
+    await fleet?.close(reason);
+    this.#byFunction.delete(functionId);
+  }
+
+  /** The same for all functions, at the end of the manager's life. */
+  async closeAll(reason: PlatformError): Promise<void> {
+    this.#tending.cancel();
+    await Promise.all([...this.#byFunction.keys()].map((id) => this.close(id, reason)));
+  }
+}

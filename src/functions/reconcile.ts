@@ -1,0 +1,33 @@
+import { messageOf } from "../core/errors.ts";
+import type { FunctionRecord } from "../core/function.ts";
+import type { Platform } from "./platform.ts";
+
+/**
+ * Brings a restarted manager back to what its records say: VMs of an earlier one are ended,
+ * deploys and updates that were under way start again. Functions that are ready wake on demand.
+ */
+export async function reconcile(platform: Platform): Promise<void> {
+  await endStrays(platform);
+  for (const record of platform.registry.list()) {
+    if (isHalfDone(record)) platform.deployments.schedule(record.id);
+    // A fleet that exists keeps its `minVms` running by itself.
+    else if (record.state === "ready" && record.minVms > 0) platform.fleets.of(record);
+  }
+}
+
+function isHalfDone({ state, revision, deployed, lastError }: FunctionRecord): boolean {
+  if (state === "error") return false;
+  return state !== "ready" || (deployed?.revision !== revision && lastError === null);
+}
+
+async function endStrays({ driver, log }: Platform): Promise<void> {
+  const strays = await driver.list();
+  for (const vmId of strays) {
+    try {
+      await driver.destroy(vmId);
+      log.info({ vmId }, "VM of an earlier manager ended");
+    } catch (error) {
+      log.error({ vmId, error: messageOf(error) }, "VM of an earlier manager was not ended");
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import swagger from "@fastify/swagger";
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import { fastify, type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import type { Platform } from "../functions/platform.ts";
+import { installErrorHandlers } from "./error-handler.ts";
+import type { HostFacts } from "./host-facts.ts";
+import { installJsonBody } from "./json-body.ts";
+import { installOriginGuard } from "./origin-guard.ts";
+import { functionRoutes } from "./routes/functions.ts";
+import { hostRoutes } from "./routes/host.ts";
+import { invocationRoutes } from "./routes/invocations.ts";
+import { requestValidator } from "./request-validator.ts";
+import { vmRoutes } from "./routes/vms.ts";
+
+/** A body may hold an event of 6 MiB, escaped and in its envelope. */
+const maxBodyBytes = 8 * 1024 * 1024;
+
+/** Builds the HTTP API; opens no port. */
+export async function buildApp(
+  platform: Platform,
+  host: HostFacts,
+  log: FastifyBaseLogger,
+): Promise<FastifyInstance> {
+  const app = fastify({
+    loggerInstance: log,
+    // A line for each request would cost a third of the throughput; changes and failures log themselves.
+    disableRequestLogging: true,
+    genReqId: () => platform.clock.newId(),
+    bodyLimit: maxBodyBytes,
+    routerOptions: { ignoreTrailingSlash: true },
+  }).withTypeProvider<TypeBoxTypeProvider>();
+  app.setValidatorCompiler(requestValidator());
+  installJsonBody(app);
+  installOriginGuard(app);
+  installErrorHandlers(app);
+  app.addHook("onRequest", async (request, reply) => {
+    void reply.header("x-request-id", request.id);
+  });
+  // The schemas describe answers, they do not filter them; the tests hold the two together.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  await app.register(swagger, { openapi: openapiInfo(host.version) });
+  await app.register(functionRoutes(platform));
+  await app.register(invocationRoutes(platform));
+  await app.register(vmRoutes(platform, host.driver));
+  await app.register(hostRoutes(platform, host));
+  app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
+  return app;
+}
+
+function openapiInfo(version: string) {
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "Firelet",
+      version,
+      description: "Serverless functions in microVMs on a machine you own",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+  };
+}

@@ -1,0 +1,127 @@
+import type { FastifyPluginCallbackTypebox } from "@fastify/type-provider-typebox";
+import {
+  CreateFunctionRequest,
+  CreateFunctionResponse,
+  FunctionItem,
+  FunctionSummary,
+  ItemOf,
+  ItemsOf,
+  ListFunctionsQuery,
+  MessageResponse,
+  UpdateFunctionRequest,
+} from "../../api/schemas.ts";
+import type { FunctionRecord } from "../../core/function.ts";
+import type { Fleets } from "../../fleet/fleets.ts";
+import { createFunction } from "../../functions/create-function.ts";
+import { deleteFunction } from "../../functions/delete-function.ts";
+import type { Platform } from "../../functions/platform.ts";
+import { updateFunction } from "../../functions/update-function.ts";
+import { errorAnswers, IdParams } from "../shared-schemas.ts";
+import {
+  toFunctionChanges,
+  toFunctionItem,
+  toFunctionSpec,
+  toFunctionSummary,
+} from "../wire-mapping.ts";
+
+/** Create, list, read, change and delete functions. */
+export function functionRoutes(platform: Platform): FastifyPluginCallbackTypebox {
+  return (app, _options, done) => {
+    void app.register(readRoutes(platform));
+    void app.register(changeRoutes(platform));
+    done();
+  };
+}
+
+function readRoutes({ fleets, registry }: Platform): FastifyPluginCallbackTypebox {
+  return (app, _options, done) => {
+    app.get(
+      "/v1/functions",
+      {
+        schema: {
+          summary: "List functions, newest first",
+          querystring: ListFunctionsQuery,
+          response: { 200: ItemsOf(FunctionSummary), ...errorAnswers(400) },
+        },
+      },
+      async ({ query }) => ({
+        items: select(registry.list(), query).map((record) =>
+          toFunctionSummary(record, fleets.vmsOf(record.id)),
+        ),
+      }),
+    );
+    app.get(
+      "/v1/functions/:id",
+      {
+        schema: {
+          summary: "Get a function by id or name",
+          params: IdParams,
+          response: { 200: ItemOf(FunctionItem), ...errorAnswers(404) },
+        },
+      },
+      async ({ params }) => ({ item: itemOf(registry.get(params.id), fleets) }),
+    );
+    done();
+  };
+}
+
+function changeRoutes(platform: Platform): FastifyPluginCallbackTypebox {
+  return (app, _options, done) => {
+    app.post(
+      "/v1/functions",
+      {
+        schema: {
+          summary: "Create a function and deploy it in the background",
+          body: CreateFunctionRequest,
+          response: { 200: CreateFunctionResponse, ...errorAnswers(400, 409, 413, 415) },
+        },
+      },
+      async ({ body }) => ({ id: (await createFunction(platform, toFunctionSpec(body))).id }),
+    );
+    app.put(
+      "/v1/functions/:id",
+      {
+        schema: {
+          summary: "Change a function; it goes on serving while the change is rolled out",
+          params: IdParams,
+          body: UpdateFunctionRequest,
+          response: { 200: ItemOf(FunctionItem), ...errorAnswers(400, 404, 409, 413, 415) },
+        },
+      },
+      async ({ params, body }) => ({
+        item: itemOf(
+          await updateFunction(platform, params.id, toFunctionChanges(body)),
+          platform.fleets,
+        ),
+      }),
+    );
+    app.delete(
+      "/v1/functions/:id",
+      {
+        schema: {
+          summary: "Delete a function, its VMs and its history",
+          params: IdParams,
+          response: { 200: MessageResponse, ...errorAnswers(404) },
+        },
+      },
+      async ({ params }) => {
+        await deleteFunction(platform, params.id);
+        return { message: "Function deleted" };
+      },
+    );
+    done();
+  };
+}
+
+function itemOf(record: FunctionRecord, fleets: Fleets): FunctionItem {
+  return toFunctionItem(record, fleets.vmsOf(record.id));
+}
+
+function select(records: readonly FunctionRecord[], query: ListFunctionsQuery): FunctionRecord[] {
+  const { name, state, runtime, limit = 100, offset = 0 } = query;
+  return records
+    .filter((record) => name === undefined || record.name === name)
+    .filter((record) => state === undefined || record.state === state)
+    .filter((record) => runtime === undefined || record.runtime === runtime)
+    .slice(offset, offset + limit);
+}

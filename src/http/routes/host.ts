@@ -1,0 +1,56 @@
+import type { FastifyPluginCallbackTypebox } from "@fastify/type-provider-typebox";
+import { HealthResponse, HostItem, ItemOf, ItemsOf, RuntimeItem } from "../../api/schemas.ts";
+import type { Platform } from "../../functions/platform.ts";
+import type { HostFacts } from "../host-facts.ts";
+import { errorAnswers } from "../shared-schemas.ts";
+import { toDriverItem, toInstalledRuntime, toRuntimeItem } from "../wire-mapping.ts";
+
+/** What this host is, what it can run, and whether the manager is there. */
+export function hostRoutes(platform: Platform, host: HostFacts): FastifyPluginCallbackTypebox {
+  const { fleets, images, registry } = platform;
+  return (app, _options, done) => {
+    app.get(
+      "/health",
+      { schema: { summary: "Whether the manager works", response: { 200: HealthResponse } } },
+      async () => ({ status: "ok" as const, version: host.version }),
+    );
+    app.get(
+      "/v1/runtimes",
+      {
+        schema: {
+          summary: "The runtimes that functions can be written for",
+          response: { 200: ItemsOf(RuntimeItem), ...errorAnswers() },
+        },
+      },
+      async () => ({ items: (await images.list()).map(toRuntimeItem) }),
+    );
+    app.get(
+      "/v1/host",
+      {
+        schema: {
+          summary: "The driver and why it was chosen, isolation, images, capacity and use",
+          response: { 200: ItemOf(HostItem), ...errorAnswers() },
+        },
+      },
+      async () => ({
+        item: {
+          version: host.version,
+          driver: host.driver.driver,
+          driver_reason: host.driverReason,
+          accelerator: host.driver.accelerator,
+          isolation: host.driver.isolation,
+          warnings: [...host.warnings],
+          drivers: host.probes.map(({ kind, probe }) => toDriverItem(kind, probe)),
+          runtimes: (await images.list()).map(toInstalledRuntime),
+          capacity: host.capacity,
+          use: {
+            functions: registry.list().length,
+            vms: fleets.vms.length,
+            vm_memory_mb: fleets.vms.reduce((sum, vm) => sum + vm.spec.memoryMib, 0),
+          },
+        },
+      }),
+    );
+    done();
+  };
+}

@@ -1,0 +1,61 @@
+import type { FastifyPluginCallbackTypebox } from "@fastify/type-provider-typebox";
+import { Type } from "typebox";
+import {
+  InvocationPage,
+  InvokeRequest,
+  InvokeResponse,
+  ListInvocationsQuery,
+} from "../../api/schemas.ts";
+import { invokeFunction } from "../../functions/invoke-function.ts";
+import { listInvocations } from "../../functions/list-invocations.ts";
+import type { Platform } from "../../functions/platform.ts";
+import { errorAnswers, IdParams } from "../shared-schemas.ts";
+import { toInvocationItem, toInvokeResponse } from "../wire-mapping.ts";
+
+/** Invoke functions, and read what became of it. */
+export function invocationRoutes(platform: Platform): FastifyPluginCallbackTypebox {
+  return (app, _options, done) => {
+    app.post(
+      "/v1/functions/:id/invoke",
+      {
+        schema: {
+          summary: "Run a function with an event",
+          description: "A function that throws or is too slow is an answer with status 200",
+          params: IdParams,
+          body: Type.Optional(InvokeRequest),
+          response: {
+            200: InvokeResponse,
+            ...errorAnswers(400, 404, 409, 413, 415, 429, 502, 503),
+          },
+        },
+      },
+      async ({ id, params, body }) =>
+        toInvokeResponse(
+          await invokeFunction(platform, params.id, { requestId: id, event: body?.event }),
+        ),
+    );
+    app.get(
+      "/v1/functions/:id/logs",
+      {
+        schema: {
+          summary: "List a function's invocations, newest first",
+          params: IdParams,
+          querystring: ListInvocationsQuery,
+          response: { 200: InvocationPage, ...errorAnswers(400, 404) },
+        },
+      },
+      async ({ params, query }) => {
+        const { since, until, limit = 100, offset = 0, status } = query;
+        const page = await listInvocations(platform, params.id, {
+          limit,
+          offset,
+          status,
+          since: since === undefined ? undefined : new Date(since),
+          until: until === undefined ? undefined : new Date(until),
+        });
+        return { items: page.items.map(toInvocationItem), total: page.total };
+      },
+    );
+    done();
+  };
+}

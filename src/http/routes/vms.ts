@@ -1,0 +1,67 @@
+import type { FastifyPluginCallbackTypebox } from "@fastify/type-provider-typebox";
+import { Type } from "typebox";
+import { ItemOf, ItemsOf, MessageResponse, VmItem } from "../../api/schemas.ts";
+import { PlatformError } from "../../core/errors.ts";
+import type { FleetVm } from "../../fleet/fleet-vm.ts";
+import type { Platform } from "../../functions/platform.ts";
+import { errorAnswers, IdParams } from "../shared-schemas.ts";
+import { toVmItem, type DriverFacts } from "../wire-mapping.ts";
+
+/** The VMs that run functions now. */
+export function vmRoutes(platform: Platform, facts: DriverFacts): FastifyPluginCallbackTypebox {
+  const { driver, fleets } = platform;
+  const find = (idOrName: string): FleetVm => {
+    const vm = fleets.vms.find(({ spec }) => spec.id === idOrName || spec.name === idOrName);
+    if (vm === undefined) throw new PlatformError("vm_not_found", `VM not found: "${idOrName}"`);
+    return vm;
+  };
+  return (app, _options, done) => {
+    app.get(
+      "/v1/vms",
+      { schema: { summary: "List VMs", response: { 200: ItemsOf(VmItem), ...errorAnswers() } } },
+      async () => ({ items: fleets.vms.map((vm) => toVmItem(vm, facts)) }),
+    );
+    app.get(
+      "/v1/vms/:id",
+      {
+        schema: {
+          summary: "Get a VM by id or name",
+          params: IdParams,
+          response: { 200: ItemOf(VmItem), ...errorAnswers(404) },
+        },
+      },
+      async ({ params }) => ({ item: toVmItem(find(params.id), facts) }),
+    );
+    app.delete(
+      "/v1/vms/:id",
+      {
+        schema: {
+          summary: "Stop a VM; its function replaces it when it needs one",
+          params: IdParams,
+          response: { 200: MessageResponse, ...errorAnswers(404) },
+        },
+      },
+      async ({ params }) => {
+        fleets.stopVm(find(params.id).spec.id);
+        return { message: "VM is stopping" };
+      },
+    );
+    app.get(
+      "/v1/vms/:id/console",
+      {
+        schema: {
+          summary: "The end of the guest's console log, as text",
+          params: IdParams,
+          produces: ["text/plain"],
+          response: { 200: Type.String(), ...errorAnswers(404) },
+        },
+        serializerCompiler: () => String,
+      },
+      async ({ params }, reply) => {
+        const text = (await driver.readConsole?.(find(params.id).spec.id)) ?? "";
+        return reply.type("text/plain; charset=utf-8").send(text);
+      },
+    );
+    done();
+  };
+}

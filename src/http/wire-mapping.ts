@@ -1,0 +1,173 @@
+import {
+  functionDefaults,
+  type CreateFunctionRequest,
+  type DriverItem,
+  type FunctionItem,
+  type FunctionSummary,
+  type InvocationItem,
+  type InvokeResponse,
+  type RuntimeItem,
+  type UpdateFunctionRequest,
+  type VmItem,
+} from "../api/schemas.ts";
+import type { FunctionRecord, FunctionSpec } from "../core/function.ts";
+import type { InvocationRecord, InvocationResult } from "../core/invocation.ts";
+import { guestPort, type DriverKind } from "../core/vm.ts";
+import type { FleetVm } from "../fleet/fleet-vm.ts";
+import type { FunctionChanges } from "../functions/update-function.ts";
+import type { CataloguedRuntime } from "../ports/image-catalog.ts";
+import type { VmProbe } from "../ports/vm-driver.ts";
+
+/** Between what goes over the wire and what the core works with; nothing else knows both. */
+
+export function toFunctionSpec(request: CreateFunctionRequest): FunctionSpec {
+  const given = { ...functionDefaults, ...request };
+  return {
+    name: given.name,
+    runtime: given.runtime,
+    handler: given.handler,
+    code: given.code,
+    env: given.env,
+    vcpus: given.vcpu,
+    memoryMib: given.memory_mb,
+    timeoutMs: given.timeout_seconds * 1000,
+    minVms: given.min_vms,
+    maxVms: given.max_vms,
+    maxConcurrency: given.max_concurrency,
+    idleTimeoutMs: given.idle_timeout_seconds * 1000,
+  };
+}
+
+export function toFunctionChanges(request: UpdateFunctionRequest): FunctionChanges {
+  const changes = {
+    name: request.name,
+    handler: request.handler,
+    code: request.code,
+    env: request.env,
+    vcpus: request.vcpu,
+    memoryMib: request.memory_mb,
+    timeoutMs: toMs(request.timeout_seconds),
+    minVms: request.min_vms,
+    maxVms: request.max_vms,
+    maxConcurrency: request.max_concurrency,
+    idleTimeoutMs: toMs(request.idle_timeout_seconds),
+  };
+  const given = Object.entries(changes).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as FunctionChanges;
+}
+
+function toMs(seconds: number | undefined): number | undefined {
+  return seconds === undefined ? undefined : seconds * 1000;
+}
+
+export function toFunctionSummary(
+  record: FunctionRecord,
+  vms: readonly FleetVm[],
+): FunctionSummary {
+  const running = vms.filter((vm) => vm.state === "running");
+  return {
+    id: record.id,
+    name: record.name,
+    runtime: record.runtime,
+    handler: record.handler,
+    timeout_seconds: record.timeoutMs / 1000,
+    memory_mb: record.memoryMib,
+    vcpu: record.vcpus,
+    min_vms: record.minVms,
+    max_vms: record.maxVms,
+    max_concurrency: record.maxConcurrency,
+    idle_timeout_seconds: record.idleTimeoutMs / 1000,
+    vm_id: running[0]?.spec.id ?? null,
+    guest_ip: running[0]?.address?.host ?? null,
+    port: running[0]?.address?.port ?? guestPort,
+    vms: running.length,
+    state: record.state,
+    revision: record.revision,
+    deployed_revision: record.deployed?.revision ?? null,
+    last_error: record.lastError,
+    created_at: record.createdAt.toISOString(),
+    updated_at: record.updatedAt.toISOString(),
+    last_invoked_at: record.lastInvokedAt?.toISOString() ?? null,
+  };
+}
+
+export function toFunctionItem(record: FunctionRecord, vms: readonly FleetVm[]): FunctionItem {
+  return { ...toFunctionSummary(record, vms), code: record.code, env: { ...record.env } };
+}
+
+export function toInvokeResponse(result: InvocationResult): InvokeResponse {
+  const response: InvokeResponse = {
+    request_id: result.requestId,
+    status: result.status,
+    duration_ms: Math.round(result.durationMs),
+    response: result.response,
+    logs: [...result.logs],
+    cold_start: result.coldStart,
+    vm_id: result.vmId,
+  };
+  if (result.failure === null) return response;
+  const { message, type, stack } = result.failure;
+  return { ...response, error: message, error_type: type, stack };
+}
+
+export function toInvocationItem(record: InvocationRecord): InvocationItem {
+  return {
+    id: record.id,
+    function_id: record.functionId,
+    status: record.status,
+    duration_ms: Math.round(record.durationMs),
+    request_id: record.requestId,
+    invoked_at: record.invokedAt.toISOString(),
+    cold_start: record.coldStart,
+    vm_id: record.vmId,
+    error: record.error,
+    error_type: record.errorType,
+    logs: [...record.logs],
+    event: record.event,
+    response: record.response,
+  };
+}
+
+export type DriverFacts = Pick<VmItem, "driver" | "accelerator" | "isolation">;
+
+export function toVmItem(vm: FleetVm, driver: DriverFacts): VmItem {
+  return {
+    id: vm.spec.id,
+    name: vm.spec.name,
+    function_id: vm.spec.functionId,
+    ...driver,
+    state: vm.state,
+    vcpu: vm.spec.vcpus,
+    memory_mb: vm.spec.memoryMib,
+    guest_ip: vm.address?.host ?? null,
+    port: vm.address?.port ?? guestPort,
+    pid: vm.running?.pid ?? null,
+    revision: vm.revision,
+    in_flight: vm.inFlight,
+    started_at: vm.running?.startedAt.toISOString() ?? null,
+  };
+}
+
+export function toInstalledRuntime(runtime: CataloguedRuntime): Omit<RuntimeItem, "template"> {
+  return {
+    name: runtime.name,
+    interpreter: runtime.interpreter,
+    image_digest: runtime.imageDigest,
+    extensions: [...runtime.extensions],
+  };
+}
+
+export function toRuntimeItem(runtime: CataloguedRuntime): RuntimeItem {
+  return { ...toInstalledRuntime(runtime), template: runtime.template };
+}
+
+export function toDriverItem(driver: DriverKind, probe: VmProbe): DriverItem {
+  if (!probe.usable) {
+    const { reason, remedy } = probe;
+    const absent = { version: null, accelerator: null, isolation: null, notes: [] };
+    return { driver, usable: false, ...absent, reason, remedy };
+  }
+  const { version, accelerator, isolation, notes } = probe;
+  const facts = { version, accelerator, isolation, notes: [...notes] };
+  return { driver, usable: true, ...facts, reason: null, remedy: null };
+}

@@ -1,0 +1,129 @@
+import { Pool, type Dispatcher } from "undici";
+import { invocationLimits } from "../core/invocation.ts";
+import { messageOf, PlatformError } from "../core/errors.ts";
+import type { GuestAddress } from "../core/vm.ts";
+import type {
+  GuestConnection,
+  GuestInvocation,
+  GuestReply,
+  LoadOutcome,
+  RevisionBundle,
+  RuntimeClient,
+} from "../ports/runtime-client.ts";
+import { parseHealth, parseLoadOutcome, parseReply } from "./guest-replies.ts";
+
+/** What a guest may send in one reply: a response and logs, escaped, with room to spare. */
+const maxReplyBytes = 4 * (invocationLimits.payloadBytes + invocationLimits.logBytes);
+
+/** Sockets kept to one guest; beyond it calls wait their turn, as undici queues them. */
+const maxConnections = 512;
+
+/** Speaks docs/runtime-protocol.md over kept-alive HTTP. */
+export class HttpRuntimeClient implements RuntimeClient {
+  connect(address: GuestAddress): GuestConnection {
+    return new HttpGuestConnection(address);
+  }
+}
+
+class HttpGuestConnection implements GuestConnection {
+  readonly #pool: Pool;
+  readonly #where: string;
+  #token = "";
+
+  constructor({ host, port }: GuestAddress) {
+    this.#where = `${host}:${port}`;
+    this.#pool = new Pool(`http://${this.#where}`, {
+      connections: maxConnections,
+      pipelining: 1,
+      // The guest never closes an idle connection first, so none is lost between two calls.
+      keepAliveTimeout: 600_000,
+      keepAliveMaxTimeout: 600_000,
+      // The caller holds the deadline: a handler may take up to 15 minutes before its first byte.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      maxResponseSize: maxReplyBytes,
+    });
+  }
+
+  async adopt(token: string, instance: string): Promise<void> {
+    this.#token = token;
+    const { status, body } = await this.#post(
+      "/control/adopt",
+      JSON.stringify({ token, instance }),
+    );
+    if (status !== 200) throw this.#broken(`adopt was answered ${status}: ${body.slice(0, 300)}`);
+  }
+
+  async load(bundle: RevisionBundle, signal: AbortSignal): Promise<LoadOutcome> {
+    const { status, body } = await this.#post(
+      "/control/load",
+      JSON.stringify({
+        revision: bundle.revision,
+        function_name: bundle.functionName,
+        memory_mb: bundle.memoryMib,
+        handler: bundle.handler,
+        code: bundle.code,
+        env: bundle.env,
+      }),
+      signal,
+    );
+    return this.#parsed(() => parseLoadOutcome(status, body));
+  }
+
+  async invoke(invocation: GuestInvocation, signal: AbortSignal): Promise<GuestReply> {
+    const { status, body } = await this.#post(
+      "/invoke",
+      `{"request_id":${JSON.stringify(invocation.requestId)},"timeout_ms":${invocation.timeoutMs},"event":${invocation.eventJson}}`,
+      signal,
+    );
+    return this.#parsed(() => parseReply(status, body));
+  }
+
+  async isAlive(limitMs: number): Promise<boolean> {
+    try {
+      const signal = AbortSignal.timeout(limitMs);
+      const answer = await this.#pool.request({ method: "GET", path: "/health", signal });
+      return parseHealth(answer.statusCode, await answer.body.text());
+    } catch {
+      // Whatever it is that keeps the guest from answering, the answer is no.
+      return false;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+
+  async #post(
+    path: string,
+    body: string,
+    signal?: AbortSignal,
+  ): Promise<{ status: number; body: string }> {
+    const options: Dispatcher.RequestOptions = {
+      method: "POST",
+      path,
+      body,
+      headers: { "content-type": "application/json", authorization: `Bearer ${this.#token}` },
+    };
+    if (signal !== undefined) options.signal = signal;
+    try {
+      const answer = await this.#pool.request(options);
+      return { status: answer.statusCode, body: await answer.body.text() };
+    } catch (error) {
+      if (signal?.aborted === true) throw signal.reason;
+      throw this.#broken(messageOf(error), error);
+    }
+  }
+
+  #parsed<T>(parse: () => T): T {
+    try {
+      return parse();
+    } catch (error) {
+      throw this.#broken(messageOf(error), error);
+    }
+  }
+
+  #broken(reason: string, cause?: unknown): PlatformError {
+    return new PlatformError("vm_lost", `Lost the VM at ${this.#where}: ${reason}`, { cause });
+  }
+}
