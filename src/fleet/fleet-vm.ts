@@ -1,6 +1,7 @@
 import { PlatformError } from "../core/errors.ts";
 import type { GuestAddress, VmSpec, VmState } from "../core/vm.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { ImageCatalog } from "../ports/image-catalog.ts";
 import type {
   GuestConnection,
   GuestInvocation,
@@ -13,9 +14,13 @@ import type { RunningVm, VmDriver, VmExit } from "../ports/vm-driver.ts";
 
 export interface FleetVmDeps {
   readonly driver: VmDriver;
+  readonly images: ImageCatalog;
   readonly runtimeClient: RuntimeClient;
   readonly clock: Clock;
 }
+
+/** What a VM is to be; which image that takes is looked up when it starts. */
+export type FleetVmSpec = Omit<VmSpec, "image"> & { readonly runtime: string };
 
 export interface FleetVmStart {
   readonly signal: AbortSignal;
@@ -27,7 +32,7 @@ export interface FleetVmStart {
 
 /** One VM of a fleet, from the decision to start it until nothing of it is left. */
 export class FleetVm {
-  readonly spec: VmSpec;
+  readonly spec: FleetVmSpec;
   readonly #deps: FleetVmDeps;
   #state: VmState = "booting";
   #running: RunningVm | undefined;
@@ -41,7 +46,7 @@ export class FleetVm {
   /** It did not answer in time and is being asked whether it is alive. */
   suspect = false;
 
-  constructor(spec: VmSpec, deps: FleetVmDeps) {
+  constructor(spec: FleetVmSpec, deps: FleetVmDeps) {
     this.spec = spec;
     this.#deps = deps;
   }
@@ -119,7 +124,8 @@ export class FleetVm {
   async start(bundle: RevisionBundle, options: FleetVmStart): Promise<void> {
     const { signal } = options;
     try {
-      this.#running = await this.#deps.driver.boot(this.spec, signal);
+      const image = await this.#deps.images.resolve(this.spec.runtime);
+      this.#running = await this.#deps.driver.boot({ ...this.spec, image }, signal);
       signal.throwIfAborted();
       this.#state = "adopting";
       options.onBooted();

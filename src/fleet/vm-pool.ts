@@ -2,13 +2,11 @@ import { messageOf, PlatformError } from "../core/errors.ts";
 import type { FunctionRecord, FunctionRevision } from "../core/function.ts";
 import { vmName } from "../core/vm.ts";
 import type { Semaphore } from "../lib/semaphore.ts";
-import type { ImageCatalog } from "../ports/image-catalog.ts";
 import type { Log } from "../ports/log.ts";
 import type { RevisionBundle } from "../ports/runtime-client.ts";
 import { FleetVm, type FleetVmDeps } from "./fleet-vm.ts";
 
 export interface VmPoolDeps extends FleetVmDeps {
-  readonly images: ImageCatalog;
   readonly log: Log;
   /** Host-wide: how many VMs may be starting at once. */
   readonly starts: Semaphore;
@@ -75,7 +73,7 @@ export class VmPool {
         id: this.#deps.clock.newId(),
         name: this.#freeName(owner),
         functionId: owner.id,
-        image: await this.#deps.images.resolve(owner.runtime),
+        runtime: owner.runtime,
         vcpus: revision.vcpus,
         memoryMib: revision.memoryMib,
       },

@@ -1,0 +1,336 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { FakeVms } from "../../test/support/fake-vms.ts";
+import { ManualClock, settle } from "../../test/support/manual-clock.ts";
+import { functionRecord } from "../../test/support/records.ts";
+import { PlatformError } from "../core/errors.ts";
+import { wantedRevision, type FunctionRecord } from "../core/function.ts";
+import { Semaphore } from "../lib/semaphore.ts";
+import { Fleet } from "./fleet.ts";
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** A fleet over VMs in memory, of a function that is deployed unless `fields` say otherwise. */
+function fleetOf(fields: Partial<FunctionRecord> = {}, queueLength = 10) {
+  const clock = new ManualClock();
+  const vms = new FakeVms();
+  const base = functionRecord(fields);
+  const record = { ...base, deployed: wantedRevision(base), ...fields };
+  const image = { kind: "host", runtime: "node", argv: ["node"] } as const;
+  const fleet = new Fleet(
+    record,
+    { queueLength, drainMs: 1_000 },
+    {
+      driver: vms,
+      runtimeClient: vms,
+      clock,
+      log: silent,
+      images: { list: () => Promise.resolve([]), resolve: () => Promise.resolve(image) },
+      starts: new Semaphore(2),
+    },
+  );
+  const invoke = (requestId: string, timeoutMs = 30_000) =>
+    fleet.invoke({ requestId, eventJson: "{}", timeoutMs });
+  return { clock, fleet, invoke, record, vms };
+}
+
+const deploy = (fleet: Fleet, record: FunctionRecord) =>
+  fleet.rollout(wantedRevision(record), { signal: new AbortController().signal });
+
+describe("Fleet.invoke", () => {
+  it("starts one VM for all who wait, and tells them that it was a cold start", async () => {
+    const { invoke, vms } = fleetOf({ maxVms: 4 });
+    let booted: () => void = () => undefined;
+    vms.bootWith = () => new Promise((resolve) => (booted = resolve));
+    const calls = ["a", "b", "c"].map((id) => invoke(id));
+    await settle();
+    assert.equal(vms.boots, 1);
+    booted();
+    await settle();
+    for (const id of vms.only.running) vms.only.answer(id);
+    for (const reply of await Promise.all(calls)) assert.equal(reply.status, "success");
+  });
+
+  it("does not call an invocation of a running VM a cold start", async () => {
+    const { clock, fleet, invoke, record, vms } = fleetOf();
+    await deploy(fleet, record);
+    await clock.advance(1);
+    const call = invoke("a");
+    await settle();
+    vms.only.answer("a");
+    assert.equal((await call).coldStart, false);
+  });
+
+  it("gives each VM no more than maxConcurrency and starts more up to maxVms", async () => {
+    const { invoke, vms } = fleetOf({ maxVms: 2, maxConcurrency: 2 });
+    const calls = ["a", "b", "c", "d", "e"].map((id) => invoke(id));
+    await settle();
+    assert.equal(vms.boots, 2);
+    const running = [...vms.vms.values()].map((vm) => vm.running.length);
+    assert.deepEqual(running, [2, 2]);
+    const [first, second] = vms.vms.values();
+    for (const id of first?.running ?? []) first?.answer(id);
+    await settle();
+    assert.deepEqual(first?.running, ["e"]);
+    first.answer("e");
+    for (const id of second?.running ?? []) second?.answer(id);
+    assert.equal((await Promise.all(calls)).length, 5);
+  });
+
+  it("refuses with 429 beyond the queue's length", async () => {
+    const { invoke, vms } = fleetOf({}, 2);
+    vms.bootWith = () => new Promise(() => undefined);
+    void invoke("a").catch(() => undefined);
+    void invoke("b").catch(() => undefined);
+    await assert.rejects(invoke("c"), { code: "queue_full", retryAfterSeconds: 1 });
+  });
+
+  it("gives up with the specification's words when no VM came within the timeout", async () => {
+    const { clock, invoke, vms } = fleetOf();
+    vms.bootWith = () => new Promise(() => undefined);
+    const call = assert.rejects(invoke("a", 2_000), {
+      code: "function_not_ready",
+      message: "Function VM has no IP yet",
+    });
+    await clock.advance(2_000);
+    await call;
+  });
+
+  it("tells all who wait why the VM did not start", async () => {
+    const { invoke, vms } = fleetOf();
+    vms.bootWith = () => Promise.reject(new PlatformError("vm_start_failed", "no memory"));
+    const calls = [invoke("a"), invoke("b")];
+    for (const call of calls) await assert.rejects(call, { message: "no memory" });
+    assert.equal(vms.vms.size, 0);
+  });
+
+  it("answers timeout in place of a guest that does not, and replaces one that is dead", async () => {
+    const { clock, fleet, invoke, record, vms } = fleetOf();
+    await deploy(fleet, record);
+    const blocked = vms.only;
+    blocked.alive = false;
+    const other = assert.rejects(invoke("other"), { code: "vm_lost" });
+    const call = invoke("a", 1_000);
+    await clock.advance(1_120);
+    assert.equal((await call).status, "timeout");
+    await other;
+    assert.deepEqual(vms.destroyed, [blocked.spec.id]);
+    const next = invoke("next");
+    await settle();
+    vms.only.answer("next");
+    assert.equal((await next).coldStart, false, "the manual clock did not move");
+  });
+
+  it("keeps a VM that missed a deadline but is alive", async () => {
+    const { clock, fleet, invoke, record, vms } = fleetOf();
+    await deploy(fleet, record);
+    const call = invoke("a", 1_000);
+    await clock.advance(1_120);
+    assert.equal((await call).status, "timeout");
+    assert.deepEqual(vms.destroyed, []);
+    const next = invoke("next");
+    await settle();
+    vms.only.answer("next");
+    assert.equal((await next).status, "success");
+  });
+
+  it("lets a VM go that asks to be replaced, after the others in it have ended", async () => {
+    const { fleet, invoke, record, vms } = fleetOf();
+    await deploy(fleet, record);
+    const vm = vms.only;
+    const other = invoke("other");
+    const call = invoke("a");
+    await settle();
+    vm.answer("a", { replace: true });
+    await call;
+    assert.deepEqual(vms.destroyed, []);
+    vm.answer("other");
+    assert.equal((await other).status, "success");
+    await settle();
+    assert.deepEqual(vms.destroyed, [vm.spec.id]);
+  });
+
+  it("tells invocations in a VM that crashed, and starts another for the next", async () => {
+    const { fleet, invoke, record, vms } = fleetOf();
+    await deploy(fleet, record);
+    const call = invoke("a");
+    await settle();
+    vms.only.crash();
+    await assert.rejects(call, { code: "vm_lost" });
+    await settle();
+    const next = invoke("b");
+    await settle();
+    vms.only.answer("b");
+    assert.equal((await next).status, "success");
+  });
+
+  it("takes the least busy VM", async () => {
+    const { fleet, invoke, record, vms } = fleetOf({ minVms: 2, maxVms: 2 });
+    await deploy(fleet, record);
+    fleet.tend();
+    await settle();
+    for (const id of ["a", "b", "c", "d"]) void invoke(id).catch(() => undefined);
+    await settle();
+    assert.deepEqual(
+      [...vms.vms.values()].map((vm) => vm.running.length),
+      [2, 2],
+    );
+    const names = [...vms.vms.values()].map((vm) => vm.spec.name);
+    assert.deepEqual(names, ["fn-hello-f", "fn-hello-f-2"]);
+  });
+});
+
+describe("Fleet.rollout", () => {
+  it("loads new code into the running VM and starts no other", async () => {
+    const { fleet, record, vms } = fleetOf();
+    await deploy(fleet, record);
+    await deploy(fleet, { ...record, revision: 2, code: "new" });
+    assert.equal(vms.boots, 1);
+    assert.equal(vms.only.revision, 2);
+  });
+
+  it("leaves the old revision serving when the new one does not load", async () => {
+    const { fleet, invoke, record, vms } = fleetOf();
+    await deploy(fleet, record);
+    vms.loadWith = () => ({ loaded: false, message: "SyntaxError (handler.js:1)", logs: [] });
+    await assert.rejects(deploy(fleet, { ...record, revision: 2, code: "bad" }), {
+      code: "code_rejected",
+      message: "SyntaxError (handler.js:1)",
+    });
+    assert.equal(vms.only.revision, 1);
+    const call = invoke("a");
+    await settle();
+    vms.only.answer("a");
+    assert.equal((await call).status, "success");
+  });
+
+  it("starts a new VM for more memory, then lets the old one finish and go", async () => {
+    const { fleet, invoke, record, vms } = fleetOf();
+    await deploy(fleet, record);
+    const old = vms.only;
+    const running = invoke("a");
+    await settle();
+    await deploy(fleet, { ...record, revision: 2, memoryMib: 512 });
+    const next = invoke("b");
+    await settle();
+    const fresh = [...vms.vms.values()].find((vm) => vm !== old);
+    assert.equal(fresh?.spec.memoryMib, 512);
+    assert.deepEqual(fresh.running, ["b"]);
+    old.answer("a");
+    fresh.answer("b");
+    assert.deepEqual(
+      (await Promise.all([running, next])).map(({ revision }) => revision),
+      [1, 2],
+    );
+    await settle();
+    assert.deepEqual(vms.destroyed, [old.spec.id]);
+  });
+
+  it("leaves no VM behind when the first revision does not load", async () => {
+    const { fleet, record, vms } = fleetOf({ deployed: null });
+    vms.loadWith = () => ({ loaded: false, message: "no handler", logs: [] });
+    await assert.rejects(deploy(fleet, record), { code: "code_rejected" });
+    assert.equal(vms.vms.size, 0);
+    assert.deepEqual(fleet.vms, []);
+  });
+
+  it("brings a VM up to date that was starting with the old revision meanwhile", async () => {
+    const { fleet, invoke, record, vms } = fleetOf({ maxVms: 2, maxConcurrency: 1 });
+    await deploy(fleet, record);
+    let booted: () => void = () => undefined;
+    vms.bootWith = () => new Promise((resolve) => (booted = resolve));
+    void invoke("a").catch(() => undefined);
+    void invoke("b").catch(() => undefined);
+    await settle();
+    await deploy(fleet, { ...record, revision: 2, code: "new" });
+    booted();
+    await settle();
+    assert.deepEqual(
+      [...vms.vms.values()].map((vm) => vm.revision),
+      [2, 2],
+    );
+  });
+});
+
+describe("Fleet.tend", () => {
+  it("stops a VM that was idle for long enough, and none before", async () => {
+    const { clock, fleet, record, vms } = fleetOf({ idleTimeoutMs: 5_000 });
+    await deploy(fleet, record);
+    await clock.advance(4_999);
+    fleet.tend();
+    await settle();
+    assert.equal(vms.vms.size, 1);
+    await clock.advance(1);
+    fleet.tend();
+    await settle();
+    assert.equal(vms.vms.size, 0);
+  });
+
+  it("does not stop a VM with an invocation in it", async () => {
+    const { clock, fleet, invoke, record, vms } = fleetOf({ idleTimeoutMs: 5_000 });
+    await deploy(fleet, record);
+    void invoke("a").catch(() => undefined);
+    await clock.advance(20_000);
+    fleet.tend();
+    await settle();
+    assert.equal(vms.vms.size, 1);
+  });
+
+  it("keeps minVms running, and waits longer after each failure to start one", async () => {
+    const { clock, fleet, vms } = fleetOf({ minVms: 1 });
+    vms.bootWith = () => Promise.reject(new PlatformError("vm_start_failed", "no"));
+    const bootsAfter = async (ms: number) => {
+      await clock.advance(ms);
+      fleet.tend();
+      await settle();
+      return vms.boots;
+    };
+    assert.equal(await bootsAfter(0), 1);
+    assert.equal(await bootsAfter(999), 1);
+    assert.equal(await bootsAfter(1), 2);
+    assert.equal(await bootsAfter(1_999), 2);
+    vms.bootWith = () => Promise.resolve();
+    assert.equal(await bootsAfter(1), 3);
+    assert.equal(vms.vms.size, 1);
+  });
+});
+
+describe("Fleet.close", () => {
+  it("lets invocations finish, takes no new one, and ends all VMs", async () => {
+    const { fleet, invoke, record, vms } = fleetOf();
+    await deploy(fleet, record);
+    const vm = vms.only;
+    const running = invoke("a");
+    await settle();
+    const closed = fleet.close(new PlatformError("function_not_found", "deleted"));
+    await assert.rejects(invoke("b"), { code: "function_not_found" });
+    vm.answer("a");
+    assert.equal((await running).status, "success");
+    await closed;
+    assert.equal(vms.vms.size, 0);
+  });
+
+  it("ends invocations that outlast the drain time as lost", async () => {
+    const { clock, fleet, invoke, record, vms } = fleetOf();
+    await deploy(fleet, record);
+    const lost = assert.rejects(invoke("a"), { code: "vm_lost" });
+    await settle();
+    const closed = fleet.close(new PlatformError("shutting_down", "bye"));
+    await clock.advance(1_000);
+    await Promise.all([lost, closed]);
+    assert.equal(vms.vms.size, 0);
+  });
+
+  it("stops VMs that are still starting, and tells those who wait", async () => {
+    const { fleet, invoke, vms } = fleetOf();
+    vms.bootWith = (_spec, signal) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason as Error));
+      });
+    const waiting = assert.rejects(invoke("a"), { code: "shutting_down" });
+    await settle();
+    await fleet.close(new PlatformError("shutting_down", "bye"));
+    await waiting;
+    assert.deepEqual(fleet.vms, []);
+  });
+});

@@ -1,0 +1,16 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openSqliteStore } from "../../src/store/sqlite-store.ts";
+import { storeSuite } from "./store.ts";
+
+storeSuite({
+  label: "SQLite",
+  async prepare() {
+    const folder = await mkdtemp(join(tmpdir(), "firelet-store-"));
+    return {
+      open: () => openSqliteStore(join(folder, "firelet.db")),
+      remove: () => rm(folder, { recursive: true }),
+    };
+  },
+});

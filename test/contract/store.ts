@@ -1,0 +1,186 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import type { Store } from "../../src/ports/store.ts";
+import { functionRecord, invocationRecord, noon } from "../support/records.ts";
+
+/** A kind of store, on data of its own that outlives `close`. */
+export interface StoreSubject {
+  readonly label: string;
+  /** Makes an empty place for a store, opens it as often as asked, and removes it at the end. */
+  prepare(): Promise<{ open(): Promise<Store>; remove(): Promise<void> }>;
+}
+
+const day = 86_400_000;
+
+/** What every store promises, whatever it is made of. */
+export function storeSuite(subject: StoreSubject): void {
+  describe(`${subject.label} store`, () => {
+    let place: Awaited<ReturnType<StoreSubject["prepare"]>>;
+    let store: Store;
+
+    beforeEach(async () => {
+      place = await subject.prepare();
+      store = await place.open();
+    });
+
+    afterEach(async () => {
+      await store.close();
+      await place.remove();
+    });
+
+    const reopen = async () => {
+      await store.close();
+      store = await place.open();
+    };
+
+    it("gives back a function as it was inserted, after it was opened again", async () => {
+      const record = functionRecord({ env: { A: "1", B: 'quote "' }, lastError: "why" });
+      await store.functions.insert(record);
+      await reopen();
+      assert.deepEqual(await store.functions.list(), [record]);
+    });
+
+    it("keeps the deployed revision beside a newer one, however many come after", async () => {
+      const first = functionRecord({ code: "one" });
+      const { revision, handler, code, env, vcpus, memoryMib } = first;
+      const deployed = { revision, handler, code, env, vcpus, memoryMib };
+      await store.functions.insert({ ...first, deployed });
+      for (let next = 2; next <= 25; next += 1) {
+        await store.functions.update({ ...first, deployed, revision: next, code: `code ${next}` });
+      }
+      await reopen();
+      const [found] = await store.functions.list();
+      assert.equal(found?.code, "code 25");
+      assert.deepEqual(found?.deployed, deployed);
+    });
+
+    it("refuses a taken name on insert and on update, and changes nothing", async () => {
+      await store.functions.insert(functionRecord({ id: "a", name: "first" }));
+      await store.functions.insert(functionRecord({ id: "b", name: "second" }));
+      const taken = { code: "name_taken", message: /"first" is taken by function a/ };
+      await assert.rejects(
+        store.functions.insert(functionRecord({ id: "c", name: "first" })),
+        taken,
+      );
+      await assert.rejects(
+        store.functions.update(functionRecord({ id: "b", name: "first", revision: 2 })),
+        taken,
+      );
+      const names = (await store.functions.list()).map(({ name }) => name);
+      assert.deepEqual(names.toSorted(), ["first", "second"]);
+    });
+
+    it("rejects an update of a function that is gone", async () => {
+      await assert.rejects(store.functions.update(functionRecord()), {
+        code: "function_not_found",
+      });
+    });
+
+    it("deletes a function with its history, and again without complaint", async () => {
+      const record = functionRecord({ id: "a" });
+      await store.functions.insert(record);
+      await store.invocations.insertBatch([invocationRecord({ functionId: "a" })]);
+      await store.functions.delete("a");
+      await store.functions.delete("a");
+      await store.invocations.prune({ maxAgeMs: day, maxRecords: 10 }, noon, 100);
+      assert.deepEqual(await store.functions.list(), []);
+      assert.equal((await query(store, "a")).total, 0);
+    });
+
+    it("gives back an invocation as it was written", async () => {
+      await store.functions.insert(functionRecord({ id: "a" }));
+      const record = invocationRecord({
+        functionId: "a",
+        status: "error",
+        error: "boom",
+        errorType: "TypeError",
+        logs: ["one", "two"],
+        response: null,
+        coldStart: true,
+        durationMs: 1.25,
+      });
+      await store.invocations.insertBatch([record]);
+      await reopen();
+      assert.deepEqual(await query(store, "a"), { items: [record], total: 1 });
+    });
+
+    it("remembers when a function was last invoked", async () => {
+      await store.functions.insert(functionRecord({ id: "a" }));
+      const later = new Date(noon.getTime() + 5);
+      await store.invocations.insertBatch([
+        invocationRecord({ functionId: "a", invokedAt: later }),
+        invocationRecord({ functionId: "a", invokedAt: noon }),
+      ]);
+      const [found] = await store.functions.list();
+      assert.deepEqual(found?.lastInvokedAt, later);
+    });
+
+    it("passes over invocations of functions that are gone, and writes the others", async () => {
+      await store.functions.insert(functionRecord({ id: "a" }));
+      await store.invocations.insertBatch([
+        invocationRecord({ functionId: "gone" }),
+        invocationRecord({ functionId: "a" }),
+      ]);
+      assert.equal((await query(store, "a")).total, 1);
+      assert.equal((await query(store, "gone")).total, 0);
+    });
+
+    it("lists invocations newest first, in pages, with the total of all", async () => {
+      await store.functions.insert(functionRecord({ id: "a" }));
+      await store.invocations.insertBatch(
+        [3, 1, 2].map((n) => invocationRecord({ functionId: "a", id: `i${n}`, invokedAt: at(n) })),
+      );
+      const page = await store.invocations.query({ functionId: "a", limit: 2, offset: 1 });
+      assert.deepEqual(
+        page.items.map(({ id }) => id),
+        ["i2", "i1"],
+      );
+      assert.equal(page.total, 3);
+    });
+
+    it("filters invocations by status and time", async () => {
+      await store.functions.insert(functionRecord({ id: "a" }));
+      await store.invocations.insertBatch([
+        invocationRecord({ functionId: "a", id: "old", invokedAt: at(1) }),
+        invocationRecord({ functionId: "a", id: "bad", invokedAt: at(2), status: "error" }),
+        invocationRecord({ functionId: "a", id: "new", invokedAt: at(3) }),
+      ]);
+      const ids = async (filter: object) =>
+        (
+          await store.invocations.query({ functionId: "a", limit: 9, offset: 0, ...filter })
+        ).items.map(({ id }) => id);
+      assert.deepEqual(await ids({ status: "error" }), ["bad"]);
+      assert.deepEqual(await ids({ since: at(2) }), ["new", "bad"]);
+      assert.deepEqual(await ids({ until: at(2) }), ["old"]);
+    });
+
+    it("prunes by age and by number, no more than a batch at once", async () => {
+      await store.functions.insert(functionRecord({ id: "a" }));
+      const records = [0, 1, 2, 3, 4, 5].map((n) =>
+        invocationRecord({ functionId: "a", id: `i${n}`, invokedAt: at(n) }),
+      );
+      const ancient = invocationRecord({
+        functionId: "a",
+        invokedAt: new Date(noon.getTime() - 2 * day),
+      });
+      await store.invocations.insertBatch([ancient, ...records]);
+      const limit = { maxAgeMs: day, maxRecords: 3 };
+      assert.equal(await store.invocations.prune(limit, at(9), 2), 2);
+      assert.equal(await store.invocations.prune(limit, at(9), 100), 2);
+      assert.equal(await store.invocations.prune(limit, at(9), 100), 0);
+      const { items } = await query(store, "a");
+      assert.deepEqual(
+        items.map(({ id }) => id),
+        ["i5", "i4", "i3"],
+      );
+    });
+  });
+}
+
+function at(second: number): Date {
+  return new Date(noon.getTime() + second * 1000);
+}
+
+function query(store: Store, functionId: string) {
+  return store.invocations.query({ functionId, limit: 100, offset: 0 });
+}

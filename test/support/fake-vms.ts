@@ -1,0 +1,142 @@
+import { PlatformError } from "../../src/core/errors.ts";
+import type { GuestAddress, VmSpec } from "../../src/core/vm.ts";
+import type {
+  GuestConnection,
+  GuestInvocation,
+  GuestReply,
+  LoadOutcome,
+  RevisionBundle,
+  RuntimeClient,
+} from "../../src/ports/runtime-client.ts";
+import type { RunningVm, VmDriver, VmExit, VmProbe } from "../../src/ports/vm-driver.ts";
+
+/** One VM of `FakeVms`, for tests to look into and to break. */
+export class FakeVm {
+  readonly spec: VmSpec;
+  revision = 0;
+  /** Whether `/health` would be answered. */
+  alive = true;
+  readonly exited: Promise<VmExit>;
+  readonly #calls = new Map<string, (reply: GuestReply | Error) => void>();
+  #exit: (exit: VmExit) => void = () => undefined;
+
+  constructor(spec: VmSpec) {
+    this.spec = spec;
+    this.exited = new Promise((resolve) => {
+      this.#exit = resolve;
+    });
+  }
+
+  /** Request ids of the invocations that wait for an answer. */
+  get running(): string[] {
+    return [...this.#calls.keys()];
+  }
+
+  invoke({ requestId }: GuestInvocation, signal: AbortSignal): Promise<GuestReply> {
+    return new Promise((resolve, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason as Error));
+      this.#calls.set(requestId, (reply) =>
+        reply instanceof Error ? reject(reply) : resolve(reply),
+      );
+    });
+  }
+
+  answer(requestId: string, fields: Partial<GuestReply> = {}): void {
+    const call = this.#calls.get(requestId);
+    if (call === undefined) throw new Error(`No invocation ${requestId} runs in this VM`);
+    this.#calls.delete(requestId);
+    call({
+      status: "success",
+      durationMs: 1,
+      response: null,
+      logs: [],
+      failure: null,
+      revision: this.revision,
+      replace: false,
+      ...fields,
+    });
+  }
+
+  loseCalls(): void {
+    for (const call of this.#calls.values()) call(new PlatformError("vm_lost", "Lost the VM"));
+    this.#calls.clear();
+  }
+
+  /** Ends as if the VMM had crashed. */
+  crash(): void {
+    this.#exit({ code: 1, signal: null, detail: "crashed" });
+    this.loseCalls();
+  }
+}
+
+/** A driver and a runtime client whose VMs exist in memory only and do what a test says. */
+export class FakeVms implements VmDriver, RuntimeClient {
+  readonly kind = "process" as const;
+  readonly capabilities = new Set<never>();
+  readonly vms = new Map<string, FakeVm>();
+  readonly destroyed: string[] = [];
+  boots = 0;
+  /** What the next boots do; they succeed at once unless told otherwise. */
+  bootWith: (spec: VmSpec, signal: AbortSignal) => Promise<void> = () => Promise.resolve();
+  loadWith: (bundle: RevisionBundle) => LoadOutcome | Promise<LoadOutcome> = () => ({
+    loaded: true,
+    logs: [],
+  });
+
+  /** The only VM there is. */
+  get only(): FakeVm {
+    const [vm, ...others] = this.vms.values();
+    if (vm === undefined || others.length > 0)
+      throw new Error(`Found ${this.vms.size} VMs, want 1`);
+    return vm;
+  }
+
+  probe(): Promise<VmProbe> {
+    return Promise.resolve({
+      usable: true,
+      version: "fake",
+      accelerator: "none",
+      isolation: "none",
+      notes: [],
+    });
+  }
+
+  async boot(spec: VmSpec, signal: AbortSignal): Promise<RunningVm> {
+    this.boots += 1;
+    await this.bootWith(spec, signal);
+    const vm = new FakeVm(spec);
+    this.vms.set(spec.id, vm);
+    const address = { host: spec.id, port: 3000 };
+    return { id: spec.id, address, pid: 1, startedAt: new Date(0), exited: vm.exited };
+  }
+
+  destroy(vmId: string): Promise<void> {
+    this.destroyed.push(vmId);
+    this.vms.get(vmId)?.loseCalls();
+    this.vms.delete(vmId);
+    return Promise.resolve();
+  }
+
+  list(): Promise<readonly string[]> {
+    return Promise.resolve([...this.vms.keys()]);
+  }
+
+  connect({ host }: GuestAddress): GuestConnection {
+    const vm = this.vms.get(host);
+    if (vm === undefined) throw new Error(`No VM ${host}`);
+    return {
+      adopt: () => Promise.resolve(),
+      load: async (bundle) => {
+        const outcome = await this.loadWith(bundle);
+        if (outcome.loaded) vm.revision = bundle.revision;
+        return outcome;
+      },
+      invoke: (invocation, signal) => vm.invoke(invocation, signal),
+      isAlive: () => Promise.resolve(vm.alive && this.vms.has(host)),
+      close: () => {
+        vm.loseCalls();
+        return Promise.resolve();
+      },
+    };
+  }
+}
