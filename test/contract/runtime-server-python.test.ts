@@ -1,0 +1,17 @@
+import { fileURLToPath } from "node:url";
+
+import { startRuntimeProcess } from "../support/runtime-process.ts";
+import { pythonCases } from "./runtime-cases-python.ts";
+import { runtimeProcessSuite } from "./runtime-process.ts";
+import { runtimeServerSuite } from "./runtime-server.ts";
+
+const server = fileURLToPath(new URL("../../guest/python/server.py", import.meta.url));
+const argv = [process.env.PYTHON ?? "python3", "-I", server] as const;
+
+runtimeServerSuite({
+  runtime: "python",
+  label: "python, as a plain process",
+  cases: pythonCases,
+  start: () => startRuntimeProcess([...argv]),
+});
+runtimeProcessSuite("python", [...argv]);
