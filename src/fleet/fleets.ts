@@ -13,6 +13,7 @@ export class Fleets {
   readonly #limits: FleetLimits;
   readonly #byFunction = new Map<string, Fleet>();
   readonly #tending: { cancel(): void };
+  #closedBy: PlatformError | null = null;
 
   constructor(limits: FleetLimits, deps: VmPoolDeps) {
     this.#limits = limits;
@@ -22,8 +23,9 @@ export class Fleets {
     });
   }
 
-  /** The fleet of a function, made at first need. */
+  /** The fleet of a function, made at first need; throws `shutting_down` at the end. */
   of(record: FunctionRecord): Fleet {
+    if (this.#closedBy !== null) throw this.#closedBy;
     let fleet = this.#byFunction.get(record.id);
     if (fleet === undefined) {
       fleet = new Fleet(record, this.#limits, this.#deps);
@@ -60,6 +62,7 @@ export class Fleets {
 
   /** The same for all functions, at the end of the manager's life. */
   async closeAll(reason: PlatformError): Promise<void> {
+    this.#closedBy = reason;
     this.#tending.cancel();
     await Promise.all([...this.#byFunction.keys()].map((id) => this.close(id, reason)));
   }

@@ -7,7 +7,7 @@ import type { Platform } from "./platform.ts";
  * stored on the function; one that served before goes on serving.
  */
 export async function deployFunction(
-  platform: Omit<Platform, "deployments">,
+  platform: Pick<Platform, "clock" | "fleets" | "log" | "registry">,
   functionId: string,
   signal: AbortSignal,
 ): Promise<void> {

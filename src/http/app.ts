@@ -1,6 +1,6 @@
 import swagger from "@fastify/swagger";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
-import { fastify, type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import type { Platform } from "../functions/platform.ts";
 import { installErrorHandlers } from "./error-handler.ts";
 import type { HostFacts } from "./host-facts.ts";
@@ -24,7 +24,7 @@ export async function buildApp(
   const app = fastify({
     loggerInstance: log,
     // A line for each request would cost a third of the throughput; changes and failures log themselves.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => platform.clock.newId(),
     bodyLimit: maxBodyBytes,
     routerOptions: { ignoreTrailingSlash: true },

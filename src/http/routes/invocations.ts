@@ -1,5 +1,4 @@
 import type { FastifyPluginCallbackTypebox } from "@fastify/type-provider-typebox";
-import { Type } from "typebox";
 import {
   InvocationPage,
   InvokeRequest,
@@ -22,16 +21,20 @@ export function invocationRoutes(platform: Platform): FastifyPluginCallbackTypeb
           summary: "Run a function with an event",
           description: "A function that throws or is too slow is an answer with status 200",
           params: IdParams,
-          body: Type.Optional(InvokeRequest),
+          body: InvokeRequest,
           response: {
             200: InvokeResponse,
             ...errorAnswers(400, 404, 409, 413, 415, 429, 502, 503),
           },
         },
+        // No body at all is an empty one.
+        preValidation: async (request) => {
+          request.body ??= {};
+        },
       },
       async ({ id, params, body }) =>
         toInvokeResponse(
-          await invokeFunction(platform, params.id, { requestId: id, event: body?.event }),
+          await invokeFunction(platform, params.id, { requestId: id, event: body.event }),
         ),
     );
     app.get(

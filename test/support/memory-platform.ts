@@ -1,0 +1,71 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import type { FastifyInstance } from "fastify";
+import { createPlatform, type Platform } from "../../src/functions/platform.ts";
+import { shutDown } from "../../src/functions/shut-down.ts";
+import { buildApp } from "../../src/http/app.ts";
+import { systemClock } from "../../src/os/system-clock.ts";
+import type { ImageCatalog } from "../../src/ports/image-catalog.ts";
+import { openSqliteStore } from "../../src/store/sqlite-store.ts";
+import { FakeVms } from "./fake-vms.ts";
+
+const images: ImageCatalog = {
+  list: () =>
+    Promise.resolve(
+      ["node", "python"].map((name) => ({
+        name,
+        interpreter: `${name} 1.0`,
+        extensions: [".x"],
+        template: "template",
+        imageDigest: null,
+      })),
+    ),
+  resolve: (runtime) => Promise.resolve({ kind: "host", runtime, argv: ["none"] }),
+};
+
+/** The manager's API over a real store and VMs that exist in memory only. */
+export interface MemoryPlatform {
+  readonly app: FastifyInstance;
+  readonly platform: Platform;
+  readonly vms: FakeVms;
+  close(): Promise<void>;
+}
+
+/** Starts one in a temporary folder of its own; opens no port. */
+export async function startMemoryPlatform(): Promise<MemoryPlatform> {
+  const folder = await mkdtemp(join(tmpdir(), "firelet-http-"));
+  const store = await openSqliteStore(join(folder, "firelet.db"));
+  const vms = new FakeVms();
+  const log = pino({ level: "silent" });
+  const platform = await createPlatform(
+    { store, driver: vms, runtimeClient: vms, images, clock: systemClock, log },
+    {
+      queueLength: 10,
+      drainMs: 200,
+      concurrentDeploys: 2,
+      retention: { maxAgeMs: 86_400_000, maxRecords: 1_000 },
+    },
+  );
+  const host = {
+    version: "0.0.0",
+    driver: { driver: "process", accelerator: "none", isolation: "none" as const },
+    driverReason: "a test",
+    warnings: [],
+    probes: [],
+    capacity: { cpus: 1, memory_mb: 1024 },
+  };
+  const app = await buildApp(platform, host, log);
+  return {
+    app,
+    platform,
+    vms,
+    async close() {
+      await app.close();
+      await shutDown(platform);
+      await store.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
