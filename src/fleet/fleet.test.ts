@@ -40,12 +40,12 @@ const deploy = (fleet: Fleet, record: FunctionRecord) =>
 describe("Fleet.invoke", () => {
   it("starts one VM for all who wait, and tells them that it was a cold start", async () => {
     const { invoke, vms } = fleetOf({ maxVms: 4 });
-    let booted: () => void = () => undefined;
-    vms.bootWith = () => new Promise((resolve) => (booted = resolve));
+    const boot = Promise.withResolvers<void>();
+    vms.bootWith = () => boot.promise;
     const calls = ["a", "b", "c"].map((id) => invoke(id));
     await settle();
     assert.equal(vms.boots, 1);
-    booted();
+    boot.resolve();
     await settle();
     for (const id of vms.only.running) vms.only.answer(id);
     for (const reply of await Promise.all(calls)) assert.equal(reply.status, "success");
@@ -237,13 +237,13 @@ describe("Fleet.rollout", () => {
   it("brings a VM up to date that was starting with the old revision meanwhile", async () => {
     const { fleet, invoke, record, vms } = fleetOf({ maxVms: 2, maxConcurrency: 1 });
     await deploy(fleet, record);
-    let booted: () => void = () => undefined;
-    vms.bootWith = () => new Promise((resolve) => (booted = resolve));
+    const boot = Promise.withResolvers<void>();
+    vms.bootWith = () => boot.promise;
     void invoke("a").catch(() => undefined);
     void invoke("b").catch(() => undefined);
     await settle();
     await deploy(fleet, { ...record, revision: 2, code: "new" });
-    booted();
+    boot.resolve();
     await settle();
     assert.deepEqual(
       [...vms.vms.values()].map((vm) => vm.revision),
