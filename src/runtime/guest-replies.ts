@@ -23,7 +23,8 @@ export function parseReply(status: number, body: string): GuestReply {
   if (status !== 200) throw new Error(`invoke was answered ${status}: ${body.slice(0, 300)}`);
   const reply = objectOf(body);
   const outcome = reply["status"];
-  if (!isInvocationStatus(outcome)) throw new Error(`invoke was answered with status ${JSON.stringify(outcome)}`);
+  if (!isInvocationStatus(outcome))
+    throw new Error(`invoke was answered with status ${JSON.stringify(outcome)}`);
   return {
     status: outcome,
     durationMs: nonNegative(reply["duration_ms"], "duration_ms"),
