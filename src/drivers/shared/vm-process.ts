@@ -1,0 +1,177 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { messageOf, PlatformError } from "../../core/errors.ts";
+import type { VmSpec } from "../../core/vm.ts";
+import {
+  type Child,
+  ChildEndedError,
+  describeExit,
+  readyBeforeExit,
+  startChild,
+} from "../../os/child-process.ts";
+import type { RunningVm, VmExit } from "../../ports/vm-driver.ts";
+import { BoundedLog } from "./bounded-log.ts";
+import { waitForHealth } from "./guest-health.ts";
+import type { LoopbackAddresses } from "./loopback-address.ts";
+import { describeProcess, killAllOf, writeJournal } from "./process-journal.ts";
+import type { VmFolder } from "./vm-folder.ts";
+import type { Vmm, VmLaunch } from "./vm-launch.ts";
+import { confined, type VmUser } from "./vm-user.ts";
+
+export interface VmProcessOptions {
+  readonly vmm: Vmm;
+  readonly folder: VmFolder;
+  readonly addresses: LoopbackAddresses;
+  readonly bootTimeoutMs: number;
+  readonly stopGraceMs: number;
+  /** Called when the VM has gone from the manager's hands. */
+  readonly onGone: () => void;
+}
+
+/** What the console of a VM takes of the disk at most, and what its VMM prints. */
+const logLimitBytes = 1024 * 1024;
+
+/** How long the last output of a program that ended may be on its way. */
+const lastOutputMs = 250;
+
+/** What the runtime server prints when it can be called; docs/runtime-protocol.md. */
+const listening = "runtime-server: listening on";
+
+interface StartedVm {
+  readonly child: Child;
+  readonly exited: Promise<VmExit>;
+}
+
+/** One VM of this manager, from the decision to start it until nothing is left of it. */
+export class VmProcess {
+  readonly #spec: VmSpec;
+  readonly #options: VmProcessOptions;
+  readonly #destruction = new AbortController();
+  readonly #undo = new AsyncDisposableStack();
+  #booting: Promise<RunningVm> | undefined;
+  #destroyed: Promise<void> | undefined;
+
+  constructor(spec: VmSpec, options: VmProcessOptions) {
+    this.#spec = spec;
+    this.#options = options;
+    this.#undo.defer(options.onGone);
+  }
+
+  /** Starts it and resolves when the guest answers; see `VmDriver.boot`. Called once. */
+  boot(signal: AbortSignal): Promise<RunningVm> {
+    this.#booting = this.#boot(signal);
+    return this.#booting;
+  }
+
+  /** Ends it, also while it boots, and removes everything of it. Repeatable. */
+  destroy(): Promise<void> {
+    this.#destroyed ??= this.#destroyOnce();
+    return this.#destroyed;
+  }
+
+  async #destroyOnce(): Promise<void> {
+    this.#destruction.abort(new Error("it was destroyed while it was booting"));
+    // A boot that fails has told its caller, and has left nothing behind.
+    await this.#booting?.catch(() => undefined);
+    await this.#undo.disposeAsync();
+  }
+
+  async #boot(signal: AbortSignal): Promise<RunningVm> {
+    try {
+      return await this.#start(signal);
+    } catch (error) {
+      await this.#undo.disposeAsync();
+      signal.throwIfAborted();
+      throw new PlatformError(
+        "vm_start_failed",
+        `Cannot start VM "${this.#spec.name}": ${messageOf(error)}`,
+        { cause: error },
+      );
+    }
+  }
+
+  async #start(signal: AbortSignal): Promise<RunningVm> {
+    const { vmm, folder, addresses, bootTimeoutMs } = this.#options;
+    const stop = AbortSignal.any([signal, this.#destruction.signal]);
+    const address = await addresses.acquire();
+    this.#undo.defer(() => address.release());
+    const { host, port } = address;
+    await folder.create(this.#spec, { host, port });
+    this.#undo.defer(() => folder.remove());
+    const user = await vmm.userFor(this.#spec, address.slot, folder.path);
+    if (user !== null) await folder.handOver(user);
+    const console = await this.#openLog(folder.consoleLog);
+    const launch = await vmm.launch(this.#spec, address, folder.run);
+    const { child, exited } = await this.#spawn(launch, user, console);
+    await journal(folder, child, user, false);
+
+    const startedAt = new Date();
+    const deadline = AbortSignal.timeout(bootTimeoutMs);
+    const ready = (until: AbortSignal) =>
+      waitForHealth(address, console.tail.seen(listening), until);
+    try {
+      await readyBeforeExit(child, ready, AbortSignal.any([stop, deadline]));
+    } catch (error) {
+      if (error instanceof ChildEndedError)
+        throw new Error((await exited).detail, { cause: error });
+      if (!deadline.aborted || stop.aborted) throw error;
+      const why = `its runtime server did not answer within ${bootTimeoutMs / 1000} s`;
+      throw new Error(withWords(why, console.tail.lastLines()), { cause: error });
+    }
+    await journal(folder, child, user, true);
+    await vmm.onReady?.(folder.run);
+    return { id: this.#spec.id, address: { host, port }, pid: child.pid, startedAt, exited };
+  }
+
+  async #openLog(path: string): Promise<BoundedLog> {
+    const log = await BoundedLog.create(path, logLimitBytes);
+    this.#undo.defer(() => log.close());
+    return log;
+  }
+
+  async #spawn(launch: VmLaunch, user: VmUser | null, console: BoundedLog): Promise<StartedVm> {
+    const { folder, stopGraceMs } = this.#options;
+    const vmmLog = launch.stderr === "vmm" ? await this.#openLog(folder.vmmLog) : console;
+    const child = await startWith(launch, user, folder.run);
+    const drained = Promise.all([console.drain(child.stdout), vmmLog.drain(child.stderr)]);
+    this.#undo.defer(async () => {
+      await child.stop(stopGraceMs);
+      if (user !== null) await killAllOf(user.uid);
+      // What it passed its output on to may outlive it, where VMs have no user of their own.
+      child.stdout.destroy();
+      child.stderr.destroy();
+      await drained;
+    });
+    const exited = child.exited.then(async (exit) => {
+      await Promise.race([drained, sleep(lastOutputMs)]);
+      const words = vmmLog.tail.lastLines() || console.tail.lastLines();
+      const detail = withWords(`${launch.program} ended ${describeExit(exit)}`, words);
+      return { ...exit, detail };
+    });
+    return { child, exited };
+  }
+}
+
+async function startWith(launch: VmLaunch, user: VmUser | null, cwd: string): Promise<Child> {
+  const { argv, env, files } = launch;
+  try {
+    const descriptors = files.map((file) => file.fd);
+    return await startChild(confined(argv, user), { cwd, env, descriptors });
+  } finally {
+    await Promise.all(files.map((file) => file.close()));
+  }
+}
+
+async function journal(
+  folder: VmFolder,
+  { pid }: Child,
+  user: VmUser | null,
+  booted: boolean,
+): Promise<void> {
+  const entry = await describeProcess(pid, user?.uid ?? null, { booted });
+  if (entry !== undefined) await writeJournal(folder.journal, entry);
+}
+
+function withWords(what: string, words: string): string {
+  return words === "" ? what : `${what}: ${words}`;
+}

@@ -1,0 +1,84 @@
+import { PlatformError } from "../../core/errors.ts";
+import type { VmSpec } from "../../core/vm.ts";
+import type { RunningVm } from "../../ports/vm-driver.ts";
+import { readLogEnd } from "./bounded-log.ts";
+import { LoopbackAddresses } from "./loopback-address.ts";
+import { printable } from "./output-tail.ts";
+import { killJournaled, readJournal } from "./process-journal.ts";
+import { VmFolders } from "./vm-folder.ts";
+import type { Vmm } from "./vm-launch.ts";
+import { VmProcess } from "./vm-process.ts";
+
+export interface VmRunnerOptions {
+  readonly dataDir: string;
+  /** How long a guest may take from its start to its first answer; 60 s unless told. */
+  readonly bootTimeoutMs?: number;
+  /** How long a VM may take to end by itself before it is killed; 2 s unless told. */
+  readonly stopGraceMs?: number;
+}
+
+/** How much of a console `readConsole` returns. */
+const consoleEndBytes = 256 * 1024;
+
+/** Starts, finds and ends VMs that are a child process each: what all drivers have in common. */
+export class VmRunner {
+  readonly #vmm: Vmm;
+  readonly #bootTimeoutMs: number;
+  readonly #stopGraceMs: number;
+  readonly #folders: VmFolders;
+  readonly #addresses = new LoopbackAddresses();
+  readonly #vms = new Map<string, VmProcess>();
+
+  constructor(vmm: Vmm, { dataDir, bootTimeoutMs = 60_000, stopGraceMs = 2_000 }: VmRunnerOptions) {
+    this.#vmm = vmm;
+    this.#bootTimeoutMs = bootTimeoutMs;
+    this.#stopGraceMs = stopGraceMs;
+    this.#folders = new VmFolders(dataDir);
+  }
+
+  /** See `VmDriver.boot`. */
+  async boot(spec: VmSpec, signal: AbortSignal): Promise<RunningVm> {
+    signal.throwIfAborted();
+    const folder = this.#folders.of(spec.id);
+    if (folder === undefined || this.#vms.has(spec.id)) {
+      const why = folder === undefined ? "cannot name a folder" : "is that of a running VM";
+      throw new PlatformError(
+        "vm_start_failed",
+        `Cannot start VM "${spec.name}": its id "${spec.id}" ${why}`,
+      );
+    }
+    const vm = new VmProcess(spec, {
+      vmm: this.#vmm,
+      folder,
+      addresses: this.#addresses,
+      bootTimeoutMs: this.#bootTimeoutMs,
+      stopGraceMs: this.#stopGraceMs,
+      onGone: () => this.#vms.delete(spec.id),
+    });
+    this.#vms.set(spec.id, vm);
+    return vm.boot(signal);
+  }
+
+  /** See `VmDriver.destroy`. */
+  async destroy(vmId: string): Promise<void> {
+    const vm = this.#vms.get(vmId);
+    if (vm !== undefined) return vm.destroy();
+    const folder = this.#folders.of(vmId);
+    if (folder === undefined) return;
+    const stray = await readJournal(folder.journal);
+    if (stray !== undefined) await killJournaled(stray);
+    await folder.remove();
+  }
+
+  /** See `VmDriver.list`. */
+  list(): Promise<readonly string[]> {
+    return this.#folders.list();
+  }
+
+  /** See `VmDriver.readConsole`. */
+  async readConsole(vmId: string): Promise<string> {
+    const folder = this.#folders.of(vmId);
+    if (folder === undefined) return "";
+    return printable(await readLogEnd(folder.consoleLog, consoleEndBytes));
+  }
+}

@@ -1,0 +1,110 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import type { Readable } from "node:stream";
+
+export interface ChildOptions {
+  readonly cwd: string;
+  /** All of the child's environment; nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Open descriptors, which the child finds as 3, 4 and so on. */
+  readonly descriptors?: readonly number[];
+}
+
+export interface ChildExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A program that was started; it leads a process group of its own. */
+export interface Child {
+  readonly pid: number;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Resolves, never rejects, when the program has ended. Its output may still be coming in. */
+  readonly exited: Promise<ChildExit>;
+  /**
+   * Ends the program and everything in its group: SIGTERM, then SIGKILL after `graceMs`.
+   * Resolves when it has ended. Repeatable.
+   */
+  stop(graceMs: number): Promise<ChildExit>;
+}
+
+/** The program ended before it was ready. */
+export class ChildEndedError extends Error {
+  override readonly name = "ChildEndedError";
+  readonly exit: ChildExit;
+
+  constructor(exit: ChildExit) {
+    super(`It ended ${describeExit(exit)}`);
+    this.exit = exit;
+  }
+}
+
+/** For people: `with status 1`, `by SIGKILL`. */
+export function describeExit({ code, signal }: ChildExit): string {
+  return signal === null ? `with status ${code}` : `by ${signal}`;
+}
+
+/** Starts `argv`, without a shell. Rejects with the system's error where that cannot be started. */
+export async function startChild(
+  argv: readonly [string, ...string[]],
+  { cwd, env, descriptors = [] }: ChildOptions,
+): Promise<Child> {
+  const [command, ...args] = argv;
+  const child = spawn(command, args, {
+    cwd,
+    env,
+    // A group of its own: Ctrl-C on the manager's terminal is for the manager alone.
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe", ...descriptors],
+  });
+  const exited = new Promise<ChildExit>((resolve) => {
+    child.once("exit", (code, signal) => resolve({ code, signal }));
+  });
+  await once(child, "spawn");
+  const { pid, stdout, stderr } = child;
+  if (pid === undefined || stdout === null || stderr === null) {
+    throw new Error(`Cannot start ${command}: it has no process id or no output`);
+  }
+  const isRunning = () => child.exitCode === null && child.signalCode === null;
+  const stop = async (graceMs: number) => {
+    if (!isRunning()) return exited;
+    signalGroup(pid, "SIGTERM");
+    const force = setTimeout(() => signalGroup(pid, "SIGKILL"), graceMs);
+    const exit = await exited;
+    clearTimeout(force);
+    // The program has gone, what it started may have ignored the first signal.
+    signalGroup(pid, "SIGKILL");
+    return exit;
+  };
+  return { pid, stdout, stderr, exited, stop };
+}
+
+/**
+ * Resolves as `becomeReady` does. Where the program ends first, aborts what `becomeReady` waits
+ * for and rejects with `ChildEndedError`; where `signal` aborts first, rejects with its reason.
+ */
+export async function readyBeforeExit<T>(
+  child: Pick<Child, "exited">,
+  becomeReady: (signal: AbortSignal) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  const ended = new AbortController();
+  void child.exited.then((exit) => ended.abort(new ChildEndedError(exit)));
+  const either = AbortSignal.any([signal, ended.signal]);
+  try {
+    return await becomeReady(either);
+  } catch (error) {
+    either.throwIfAborted();
+    throw error;
+  }
+}
+
+function signalGroup(leader: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-leader, signal);
+  } catch (error) {
+    // ESRCH: the whole group has ended already.
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
