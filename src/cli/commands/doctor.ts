@@ -1,0 +1,39 @@
+import { Command } from "commander";
+import type { DriverItem } from "../../api/schemas.ts";
+import type { Cli } from "../cli.ts";
+import { exitCodes } from "../exit-codes.ts";
+import type { DriverReport } from "../machine.ts";
+
+export function doctor(cli: Cli, probe: () => Promise<DriverReport>): Command {
+  return new Command("doctor")
+    .description("Find out, by starting them, which drivers can run VMs on this machine")
+    .addHelpText("after", "\nNeeds no manager. The exit code is 1 where `up` would find no driver.")
+    .action(async () => {
+      cli.out.status("Starting a VM with every driver …");
+      const report = await probe();
+      cli.out.result(report, () => describe(cli, report));
+      if (report.choice === null) cli.exitWith(exitCodes.failed);
+    });
+}
+
+function describe(cli: Cli, { drivers, choice }: DriverReport): string {
+  const chosen = choice
+    ? `firelet up takes ${choice.driver}: ${choice.reason}`
+    : "firelet up finds no driver that isolates functions; --driver process runs them without isolation";
+  return [...drivers.map((driver) => describeDriver(cli, driver)), chosen].join("\n\n");
+}
+
+function describeDriver({ out }: Cli, driver: DriverItem): string {
+  if (!driver.usable) {
+    return [
+      `${out.paintResult("red", "✖")} ${driver.driver}: not usable`,
+      `    ${driver.reason}`,
+      `    To use it: ${driver.remedy}`,
+    ].join("\n");
+  }
+  return [
+    `${out.paintResult("green", "✔")} ${driver.driver}: ${driver.version}`,
+    `    accelerator ${driver.accelerator}, isolation ${driver.isolation}`,
+    ...driver.notes.map((note) => `    ${note}`),
+  ].join("\n");
+}

@@ -1,0 +1,55 @@
+import { Command, Option } from "commander";
+import type { InvocationItem, ListInvocationsQuery } from "../../api/schemas.ts";
+import type { Cli } from "../cli.ts";
+import { duration, localTime, stateStyles } from "../format.ts";
+import { wholeNumber } from "../function-options.ts";
+import { table } from "../table.ts";
+
+export function functionsLogs(cli: Cli): Command {
+  return new Command("logs")
+    .description("Show a function's invocations and what they printed, the newest last")
+    .argument("<function>", "name or id")
+    .option("--limit <n>", "at most this many, the newest", wholeNumber, 20)
+    .option("--offset <n>", "pass over this many of the newest", wholeNumber)
+    .addOption(
+      new Option("--status <status>", "only those that ended so").choices([
+        "success",
+        "error",
+        "timeout",
+      ]),
+    )
+    .option("--since <time>", "only from this time on, such as 2026-11-23T08:00:00Z")
+    .option("--until <time>", "only up to this time")
+    .action(async (id: string, query: ListInvocationsQuery) => {
+      const { items, total } = await cli.client().listInvocations(id, query);
+      cli.out.result(items, () => (items.length === 0 ? "No invocations" : history(cli, items)));
+      if (!cli.out.json && total > items.length) {
+        cli.out.note(`${items.length} of ${total}; --limit and --offset show others`);
+      }
+    });
+}
+
+/** A table of invocations with their log lines and errors under their rows. */
+function history({ out }: Cli, newestFirst: readonly InvocationItem[]): string {
+  const items = newestFirst.toReversed();
+  const [header, ...rows] = table(
+    items,
+    [
+      { title: "TIME", value: ({ invoked_at }) => localTime(invoked_at) },
+      {
+        title: "STATUS",
+        value: ({ status }) => status,
+        paint: (cell, { status }) => out.paintResult(stateStyles[status] ?? "reset", cell),
+      },
+      { title: "DURATION", value: ({ duration_ms }) => duration(duration_ms) },
+      { title: "START", value: ({ cold_start }) => (cold_start ? "cold" : "warm") },
+      { title: "REQUEST ID", value: ({ request_id }) => request_id },
+    ],
+    out.width,
+  ).split("\n");
+  const details = ({ logs, error, error_type }: InvocationItem) => [
+    ...logs.map((line) => `  ${out.paintResult("dim", out.guestText(line))}`),
+    ...(error === null ? [] : [`  ${out.guestText(`${error_type ?? "Error"}: ${error}`)}`]),
+  ];
+  return [header, ...items.flatMap((item, index) => [rows[index], ...details(item)])].join("\n");
+}

@@ -1,0 +1,112 @@
+import { Command } from "commander";
+import type { HostItem } from "../../api/schemas.ts";
+import type { Cli } from "../cli.ts";
+import { CliError } from "../exit-codes.ts";
+import { isolationWords } from "../format.ts";
+import type { ImageTools, MissingTool, PackageInstaller } from "../machine.ts";
+import { buildMissingImages, installMissing } from "../prepare-machine.ts";
+import { fields } from "../table.ts";
+
+/** The configuration's flags, as they were given. */
+export interface UpFlags {
+  readonly host?: string;
+  readonly port?: string;
+  readonly data?: string;
+  readonly driver?: string;
+  readonly yes?: true;
+  readonly config?: string;
+}
+
+/** A manager that listens. */
+export interface StartedManager {
+  readonly url: string;
+  host(): Promise<HostItem>;
+  /** Lets running invocations finish, then ends everything. */
+  stop(): Promise<void>;
+}
+
+/** What `up` composes, for one configuration. */
+export interface UpServices {
+  readonly dataDir: string;
+  readonly yes: boolean;
+  readonly installer: PackageInstaller;
+  /** Null where the driver starts no VMs. */
+  readonly images: ImageTools | null;
+  /** Why the address cannot be listened on, in a sentence for the user; null where it can. */
+  whyNotListen(): Promise<string | null>;
+  missingTools(): readonly MissingTool[];
+  start(): Promise<StartedManager>;
+}
+
+export function up(cli: Cli, compose: (flags: UpFlags) => Promise<UpServices>): Command {
+  return new Command("up")
+    .description("Install what is missing, build the images and run the manager until Ctrl-C")
+    .option("--host <address>", "loopback address to listen on (default: 127.0.0.1)")
+    .option("--port <port>", "port to listen on, 0 for any free one (default: 18080)")
+    .option("--data <folder>", "where functions, images and VMs are kept")
+    .option("--driver <driver>", "auto, firecracker, qemu or process (default: auto)")
+    .option("--yes", "install missing system packages without asking")
+    .option("--config <file>", "configuration file")
+    .addHelpText("after", "\nSettings, their variables and the file: docs/configuration.md")
+    .action(async (flags: UpFlags) => {
+      const services = await compose(flags);
+      const problem = await services.whyNotListen();
+      if (problem !== null) throw new CliError(problem);
+      await installMissing(cli, services.missingTools(), services);
+      if (services.images) await buildMissingImages(cli, services.images);
+      await runUntilSignal(cli, services);
+    });
+}
+
+async function runUntilSignal(cli: Cli, services: UpServices): Promise<void> {
+  const signalled = nextSignal();
+  const manager = await services.start();
+  greet(cli, { url: manager.url, host: await manager.host(), dataDir: services.dataDir });
+  const signal = await signalled;
+  cli.out.note(`${signal}: letting running invocations finish; once more ends at once`);
+  const again = nextSignal().then(() => process.exit(1));
+  await Promise.race([manager.stop(), again]);
+  cli.out.note("Stopped");
+}
+
+function nextSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    const heard = (signal: NodeJS.Signals) => {
+      process.off("SIGINT", heard).off("SIGTERM", heard);
+      resolve(signal);
+    };
+    process.on("SIGINT", heard).on("SIGTERM", heard);
+  });
+}
+
+interface Running {
+  readonly url: string;
+  readonly host: HostItem;
+  readonly dataDir: string;
+}
+
+/** What runs, how isolated it is, and what to try next. */
+function greet({ out }: Cli, { url, host, dataDir }: Running): void {
+  const runtimes = host.runtimes.map(({ interpreter }) => interpreter).join(", ");
+  const facts = fields([
+    ["Address", url],
+    ["Driver", `${host.driver}: ${host.driver_reason}`],
+    ["Accelerator", host.accelerator],
+    ["Isolation", isolationWords[host.isolation] ?? host.isolation],
+    ["Runtimes", runtimes],
+    ["Data", dataDir],
+  ]);
+  const warnings = host.warnings.map((text) => out.paintResult("yellow", `Warning: ${text}`));
+  const hint = `Try it, from another terminal:
+  curl -X POST ${url}/v1/functions -H "Content-Type: application/json" -d '{"name": "hello-nodejs", "runtime": "node", "code": "async function handler(event) { return { message: \\"Hello from Node.js!\\", input: event }; }"}'
+  curl -X POST ${url}/v1/functions/hello-nodejs/invoke -H "Content-Type: application/json" -d '{"event": {"name": "World"}}'`;
+  out.result({ url, data_dir: dataDir, host }, () =>
+    [
+      `${out.paintResult("bold", `Firelet ${host.version}`)} is up`,
+      facts,
+      ...warnings,
+      "",
+      hint,
+    ].join("\n"),
+  );
+}

@@ -1,0 +1,56 @@
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { createServer } from "node:net";
+import { once } from "node:events";
+
+/** Whether an address can be listened on, found out by doing it; otherwise the system's code, such as EADDRINUSE. */
+export async function whyNotListen(host: string, port: number): Promise<string | null> {
+  const server = createServer();
+  try {
+    server.listen({ host, port, exclusive: true });
+    await once(server, "listening");
+    return null;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? String(error);
+  } finally {
+    server.close();
+  }
+}
+
+/**
+ * The process that listens on a TCP port of this machine, as `name (process 123)`; null where it
+ * is another user's and so not for us to see.
+ */
+export function portHolder(port: number): string | null {
+  const inodes = new Set(
+    ["/proc/net/tcp", "/proc/net/tcp6"].flatMap((file) => listeners(file, port)),
+  );
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      const sockets = readdirSync(`/proc/${pid}/fd`).map((fd) =>
+        readlinkSync(`/proc/${pid}/fd/${fd}`),
+      );
+      if (!sockets.some((socket) => inodes.has(socket))) continue;
+      return `${readFileSync(`/proc/${pid}/comm`, "utf8").trim()} (process ${pid})`;
+    } catch {
+      // It ended meanwhile, or it is not ours to look into.
+    }
+  }
+  return null;
+}
+
+/** The sockets listening on a port, as they are called in /proc/<pid>/fd; see proc_net_tcp.txt. */
+function listeners(file: string, port: number): string[] {
+  const listening = "0A";
+  const wanted = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  let rows: string[];
+  try {
+    rows = readFileSync(file, "utf8").split("\n").slice(1);
+  } catch {
+    // A kernel without IPv6 has no tcp6.
+    return [];
+  }
+  return rows
+    .map((row) => row.trim().split(/\s+/))
+    .filter((columns) => columns[1]?.endsWith(wanted) && columns[3] === listening)
+    .map((columns) => `socket:[${columns[9]}]`);
+}
