@@ -45,7 +45,9 @@ from _socket import TCP_NODELAY, socket as Socket
 from _thread import allocate_lock, get_ident
 from codecs import getincrementaldecoder
 from contextvars import Context, ContextVar, copy_context
-from os import getpid, write as write_descriptor
+from gc import collect as collect_garbage
+from os import fsencode, getpid, putenv as put_variable, unsetenv as unset_variable
+from os import write as write_descriptor
 from time import monotonic, perf_counter, time
 
 PROTOCOL = 1
@@ -327,9 +329,9 @@ class Environment(os._Environ):
     def put(cls, name, text):
         if text is None:
             cls.applied.pop(name, None)
-            os.unsetenv(name)
+            unset_variable(name)
         elif cls.applied.get(name) != text:
-            os.putenv(name, text)
+            put_variable(name, text)
             cls.applied[name] = text
 
     @classmethod
@@ -403,12 +405,12 @@ def what_is_not_json(value):
         label, item = entry
         reason, children = judge_item(item)
         if children is not None and id(item) in held:
-            reason = "contains itself"
+            reason = "a cycle"
         if reason is not None:
             path = "".join(labels) + label
             if len(path) > 200:
                 path = f"{path[:100]} … {path[-90:]}"
-            return f"{path} {reason}"
+            return f"{reason} at {path}"
         if children is not None:
             labels.append(label)
             holders.append(id(item))
@@ -423,21 +425,26 @@ def judge_item(item):
         return None, None
     if isinstance(item, float):
         finite = item == item and item not in (float("inf"), float("-inf"))
-        return (None if finite else f"is {float.__repr__(item)}"), None
+        return (None if finite else float.__repr__(item)), None
     if isinstance(item, int):
         try:
             int.__repr__(item)
         except ValueError:
-            return "is an integer of too many digits", None
+            return "an integer of too many digits", None
         return None, None
     if isinstance(item, (list, tuple)):
         return None, iter([(f"[{index}]", child) for index, child in enumerate(item)])
     if isinstance(item, dict):
         for key in item:
             if key is not None and not isinstance(key, (str, int, float)):
-                return f"has a key of type {type(key).__name__}", None
+                return f"a key that is {kind_of(key)}", None
         return None, iter([(label_of(key), child) for key, child in item.items()])
-    return f"is of type {type(item).__name__}", None
+    return kind_of(item), None
+
+
+def kind_of(value):
+    name = type(value).__name__
+    return f"{'an' if name[:1].lower() in 'aeio' else 'a'} {name}"
 
 
 def label_of(key):
@@ -469,8 +476,8 @@ def shorten(text):
 def message_of(error):
     try:
         return shorten(str.__str__(str(error)))
-    except BaseException as thrown:
-        return f"<message cannot be read: {type(thrown).__name__}>"
+    except BaseException:
+        return "(cannot be read)"
 
 
 def exit_code(error):
@@ -488,7 +495,7 @@ def name_and_message(error):
         return "FunctionExit", message_of(error)
     if isinstance(error, SystemExit):
         detail = "" if error.code is None or isinstance(error.code, int) else f": {error.code}"
-        text = f"Function called sys.exit with exit code {exit_code(error)}{detail}"
+        text = f"Function exited with code {exit_code(error)} (sys.exit){detail}"
         return "FunctionExit", shorten(text)
     return type(error).__name__, message_of(error)
 
@@ -630,8 +637,8 @@ class Invocation(Work):
             if len(response) > RESPONSE_LIMIT:
                 raise Failure(
                     "ResponseTooLarge",
-                    f"Cannot return the result: its JSON is {len(response)} bytes, and the limit"
-                    f" is {RESPONSE_LIMIT}",
+                    f"Response is too large: its JSON has {len(response)} bytes, the limit is"
+                    f" {RESPONSE_LIMIT}",
                 )
         except Failure as error:
             self.fail(error)
@@ -648,8 +655,9 @@ class Invocation(Work):
             place = None  # a list or dict of the user's own that fails to be read
         if place is None:
             deep = isinstance(error, RecursionError)
-            place = "it is nested too deeply" if deep else message_of(error)
-        message = f"Cannot write the result as JSON: {place}"
+            found = "a value nested too deep" if deep else ": ".join(name_and_message(error))
+            place = f"{found} at response"
+        message = f"Cannot make JSON of the response: found {place}"
         return Failure("ResponseNotSerializable", message)
 
     def fail(self, error):
@@ -780,7 +788,7 @@ class Load(Work):
         self.module_name = module or "handler"
         environment = dict(BASE_ENVIRONMENT)
         for name, value in bundle["env"].items():
-            environment[os.fsencode(name)] = os.fsencode(value)
+            environment[fsencode(name)] = fsencode(value)
         super().__init__(server, connection, environment, "")
 
     def run(self):
@@ -792,11 +800,11 @@ class Load(Work):
 
     def execute(self, context):
         CURRENT.set(self)
-        name = self.module_name
-        if is_taken(name.partition(".")[0]):
-            name = f"function_{name}"
-        before = sys.modules.get(name)
+        name, before = self.module_name, None
         try:
+            if is_taken(name.partition(".")[0]):
+                name = f"function_{name}"
+            before = sys.modules.get(name)
             revision = self.load(name)
             revision.context = context
             if self.claim():
@@ -835,6 +843,7 @@ class Load(Work):
         return revision
 
     def find_handler(self, module):
+        wanted = self.bundle["handler"]
         found = vars(module).get(self.function, module)
         if found is module:
             names = [
@@ -842,14 +851,14 @@ class Load(Work):
                 for name, value in vars(module).items()
                 if callable(value) and getattr(value, "__module__", None) == module.__name__
             ]
-            defined = f"it defines {', '.join(names)}" if names else "it defines no functions"
-            message = f'Cannot find the handler "{self.function}" in {self.file}: {defined}'
+            present = ", ".join([f'"{name}"' for name in names]) or "no function"
+            message = f'Handler "{wanted}" not found: {self.file} has {present}'
             raise Failure("HandlerNotFound", message)
         if not callable(found):
             raise Failure(
-                "HandlerNotFound",
-                f'Cannot use the handler "{self.function}" of {self.file}: it is of type'
-                f" {type(found).__name__}, and a function is wanted",
+                "HandlerNotFunction",
+                f'Handler "{wanted}" is not a function: "{self.function}" in {self.file} is'
+                f" {kind_of(found)}",
             )
         return found
 
@@ -862,7 +871,7 @@ class Load(Work):
             if old.module_name != revision.module_name:
                 sys.modules.pop(old.module_name, None)
             del old
-            gc.collect()
+            collect_garbage()
         logs = write_json(self.output.close())
         body = f'{{"status":"loaded","revision":{revision.number},"logs":{logs}}}'
         self.connection.reply(200, to_bytes(body))
@@ -1189,13 +1198,13 @@ def guard_process():
                 setattr(module, name, guarded(real, targets_us, how))
 
     def killed(*args):
-        return f"Function ended its process with signal {int(args[-1])}"
+        return f"Function exited with code {128 + int(args[-1])} (signal {int(args[-1])})"
 
     both = (os, posix)
-    guard(both, "_exit", always, lambda n=0: f"Function called os._exit with exit code {n}")
-    guard(both, "abort", always, lambda: "Function called os.abort: exit code 134")
+    guard(both, "_exit", always, lambda n=0: f"Function exited with code {int(n)} (os._exit)")
+    guard(both, "abort", always, lambda: "Function exited with code 134 (os.abort)")
     for name in ("execv", "execve"):
-        guard(both, name, always, lambda *_: "Function replaced its process by os.exec")
+        guard(both, name, always, lambda *_: "Function exited with code 0 (os.exec)")
     guard(both, "kill", signals_us, killed)
     own_group = lambda group, number: number != 0 and group in (0, os.getpgrp())  # noqa: E731
     guard(both, "killpg", own_group, killed)
@@ -1864,7 +1873,7 @@ class Server:
 
     def collect(self):
         self.collecting = False
-        gc.collect()
+        collect_garbage()
 
     # Calls
 
@@ -2058,7 +2067,7 @@ def is_environment(value):
         if not isinstance(text, str) or name == "" or "=" in name or "\0" in name + text:
             return False
         try:
-            os.fsencode(name + text)
+            fsencode(name + text)
         except UnicodeEncodeError:
             return False
     return True

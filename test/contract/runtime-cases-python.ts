@@ -1,11 +1,11 @@
 import type { Program, RuntimeCases } from "./runtime-cases.ts";
-import { pythonExtras } from "./runtime-extras-python.ts";
+import { pythonExtras } from "./runtime-cases-python-extras.ts";
 import {
   pythonFailures,
   pythonFurtherFailures,
   pythonFurtherLoadFailures,
   pythonLoadFailures,
-} from "./runtime-failures-python.ts";
+} from "./runtime-cases-python-failures.ts";
 
 const userFrame = /File "\/function\/[\w.]+\.py", line (\d+)/g;
 
@@ -277,6 +277,7 @@ export const pythonCases: RuntimeCases = {
   furtherLoadFailures: pythonFurtherLoadFailures,
   extras: pythonExtras,
   // Python prints the innermost frame last, and an exception's cause above it.
-  stackLines: (stack) => [...stack.matchAll(userFrame)].map((match) => Number(match[1])).reverse(),
+  stackLines: (stack) =>
+    [...stack.matchAll(userFrame)].map((match) => Number(match[1])).toReversed(),
   foreignFrame: /server\.py|importlib|runpy/,
 };

@@ -17,7 +17,7 @@ function failing(...lines: readonly string[]): string {
 }
 
 const notSerializable = "ResponseNotSerializable";
-const result = (where: string) => `Cannot write the result as JSON: ${where}`;
+const result = (found: string) => `Cannot make JSON of the response: found ${found}`;
 
 /** The failures of the contract in Python. */
 export const pythonFailures: Readonly<Record<keyof typeof failureContracts, FailureCase>> = {
@@ -66,7 +66,7 @@ export const pythonFailures: Readonly<Record<keyof typeof failureContracts, Fail
   cycle: {
     code: failing('result = {"items": []}', 'result["items"].append(result)', "return result"),
     type: notSerializable,
-    message: result("response.items[0] contains itself"),
+    message: result("a cycle at response.items[0]"),
     lines: null,
   },
   deepResult: {
@@ -77,37 +77,37 @@ export const pythonFailures: Readonly<Record<keyof typeof failureContracts, Fail
       "return result",
     ),
     type: notSerializable,
-    message: result("it is nested too deeply"),
+    message: result("a value nested too deep at response"),
     lines: null,
   },
   notANumber: {
     code: failing('return {"a": [1, float("nan")]}'),
     type: notSerializable,
-    message: result("response.a[1] is nan"),
+    message: result("nan at response.a[1]"),
     lines: null,
   },
   infinity: {
     code: failing('return float("inf")'),
     type: notSerializable,
-    message: result("response is inf"),
+    message: result("inf at response"),
     lines: null,
   },
   functionResult: {
     code: failing("return handler"),
     type: notSerializable,
-    message: result("response is of type function"),
+    message: result("a function at response"),
     lines: null,
   },
   setResult: {
     code: failing('return {"items": [1, {"a b": {2}}]}'),
     type: notSerializable,
-    message: result('response.items[1]["a b"] is of type set'),
+    message: result('a set at response.items[1]["a b"]'),
     lines: null,
   },
   exit: {
     code: failing("import sys", "sys.exit(3)"),
     type: "FunctionExit",
-    message: "Function called sys.exit with exit code 3",
+    message: "Function exited with code 3 (sys.exit)",
     lines: [5],
   },
   exitCaught: {
@@ -119,13 +119,13 @@ export const pythonFailures: Readonly<Record<keyof typeof failureContracts, Fail
       '    return "on"',
     ),
     type: "FunctionExit",
-    message: "Function called os._exit with exit code 3",
+    message: "Function exited with code 3 (os._exit)",
     lines: [6],
   },
   exitHard: {
     code: failing("import os", "os._exit(7)"),
     type: "FunctionExit",
-    message: "Function called os._exit with exit code 7",
+    message: "Function exited with code 7 (os._exit)",
     lines: [5],
   },
   unhandled: {
@@ -137,7 +137,7 @@ export const pythonFailures: Readonly<Record<keyof typeof failureContracts, Fail
   hostileError: {
     code: `${failing("raise Hostile")}\nclass Hostile(Exception):\n    def __str__(self):\n        raise SystemExit(9)\n`,
     type: "Hostile",
-    message: "<message cannot be read: SystemExit>",
+    message: "(cannot be read)",
     lines: [],
   },
 };
@@ -147,19 +147,19 @@ export const pythonFurtherFailures: Readonly<Record<string, FailureCase>> = {
   "calls exit()": {
     code: failing('exit("no more")'),
     type: "FunctionExit",
-    message: "Function called sys.exit with exit code 1: no more",
+    message: "Function exited with code 1 (sys.exit): no more",
     lines: [],
   },
   aborts: {
     code: failing("import os", "os.abort()"),
     type: "FunctionExit",
-    message: /os\.abort: exit code 134/,
+    message: "Function exited with code 134 (os.abort)",
     lines: [5],
   },
   "kills its own process": {
     code: failing("import os, signal", "os.kill(os.getpid(), signal.SIGKILL)"),
     type: "FunctionExit",
-    message: "Function ended its process with signal 9",
+    message: "Function exited with code 137 (signal 9)",
     lines: [5],
   },
   "replaces its process": {
@@ -183,7 +183,7 @@ export const pythonFurtherFailures: Readonly<Record<string, FailureCase>> = {
   "raises SystemExit in a task": {
     code: `import asyncio\nasync ${failing("await asyncio.create_task(leave())")}\nasync def leave():\n    raise SystemExit(5)\n`,
     type: "FunctionExit",
-    message: "Function called sys.exit with exit code 5",
+    message: "Function exited with code 5 (sys.exit)",
     lines: [8, 5],
   },
   "raises CancelledError": {
@@ -215,19 +215,19 @@ export const pythonFurtherFailures: Readonly<Record<string, FailureCase>> = {
   "answers bytes": {
     code: failing('return [b"bytes"]'),
     type: notSerializable,
-    message: result("response[0] is of type bytes"),
+    message: result("a bytes at response[0]"),
     lines: null,
   },
   "answers a dict with a tuple for a key": {
     code: failing('return {"a": {(1, 2): 3}}'),
     type: notSerializable,
-    message: result("response.a has a key of type tuple"),
+    message: result("a key that is a tuple at response.a"),
     lines: null,
   },
   "answers a generator": {
     code: failing("return (item for item in [1])"),
     type: notSerializable,
-    message: result("response is of type generator"),
+    message: result("a generator at response"),
     lines: null,
   },
 };
@@ -254,22 +254,21 @@ export const pythonLoadFailures: Readonly<
   missingHandler: {
     code: "def main(event):\n    pass\n\ndef other(event):\n    pass\n",
     type: "HandlerNotFound",
-    message: 'Cannot find the handler "handler" in handler.py: it defines main, other',
+    message: 'Handler "handler" not found: handler.py has "main", "other"',
     file: "handler.py",
     line: null,
   },
   handlerNotFunction: {
     code: "handler = 7\n",
-    type: "HandlerNotFound",
-    message:
-      'Cannot use the handler "handler" of handler.py: it is of type int, and a function is wanted',
+    type: "HandlerNotFunction",
+    message: 'Handler "handler" is not a function: "handler" in handler.py is an int',
     file: "handler.py",
     line: null,
   },
   exitsAtLoad: {
     code: "import sys\n\nsys.exit(4)\n",
     type: "FunctionExit",
-    message: "Function called sys.exit with exit code 4",
+    message: "Function exited with code 4 (sys.exit)",
     file: "handler.py",
     line: 3,
   },
@@ -301,7 +300,7 @@ export const pythonFurtherLoadFailures: Readonly<Record<string, LoadFailureCase>
   "ends the process at once while it loads": {
     code: "import os\nos._exit(5)\n",
     type: "FunctionExit",
-    message: "Function called os._exit with exit code 5",
+    message: "Function exited with code 5 (os._exit)",
     file: "handler.py",
     line: 2,
   },

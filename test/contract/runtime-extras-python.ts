@@ -1,4 +1,0 @@
-import type { ExtraCase } from "./runtime-cases.ts";
-
-/** What only Python promises. */
-export const pythonExtras: readonly ExtraCase[] = [];
