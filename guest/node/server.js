@@ -21,6 +21,7 @@ import { Writable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { pathToFileURL } from "node:url";
 import { inspect, types } from "node:util";
+import { setFlagsFromString } from "node:v8";
 import vm from "node:vm";
 import workerThreads from "node:worker_threads";
 
@@ -34,8 +35,10 @@ const textLimit = 64 * 1024;
 const functionFolder = "/function/";
 
 const { parse, stringify } = JSON;
-const { apply, ownKeys } = Reflect;
-const { defineProperty, getOwnPropertyDescriptors, defineProperties } = Object;
+const { apply, ownKeys, deleteProperty, set: setProperty } = Reflect;
+const { defineProperty, getOwnPropertyDescriptors, entries } = Object;
+// Unlike the one of Object, it answers false where the property is frozen.
+const tryDefineProperty = Reflect.defineProperty;
 const { isNativeError } = types;
 const hasOwn = Function.prototype.call.bind(Object.prototype.hasOwnProperty);
 const decodeUtf8 = TextDecoder.prototype.decode.bind(new TextDecoder("utf-8", { fatal: true }));
@@ -169,6 +172,8 @@ class CapturedOutput extends Writable {
     super({ decodeStrings: false });
     this.#stream = stream;
     this.#real = real;
+    // Many invocations may listen to it at once.
+    this.setMaxListeners(0);
     this.fd = stream + 1;
     this._type = "pipe";
     this._isStdio = true;
@@ -196,9 +201,14 @@ class CapturedOutput extends Writable {
   }
 
   end(chunk, encoding, callback) {
-    if (typeof chunk === "function") laterTick(chunk);
-    else if (chunk !== undefined && chunk !== null) this.write(chunk, encoding, callback);
-    else if (typeof callback === "function") laterTick(callback);
+    const done = [chunk, encoding, callback].find((value) => typeof value === "function");
+    if (typeof chunk !== "function" && chunk !== undefined && chunk !== null) {
+      this.write(chunk, typeof encoding === "string" ? encoding : undefined);
+    }
+    laterTick(() => {
+      this.emit("finish");
+      done?.();
+    });
     return this;
   }
 
@@ -221,7 +231,7 @@ const baseEnv = {
   HOME: homedir(),
   LANG: "C.UTF-8",
 };
-for (const [name, value] of Object.entries(realEnv)) {
+for (const [name, value] of entries(realEnv)) {
   if (!name.startsWith("FIRELET_")) baseEnv[name] = value;
 }
 
@@ -230,7 +240,7 @@ const envTraps = {
   __proto__: null,
   set(target, name, value) {
     const set = { value: `${value}`, writable: true, enumerable: true, configurable: true };
-    return Reflect.defineProperty(target, name, { __proto__: null, ...set });
+    return tryDefineProperty(target, name, { __proto__: null, ...set });
   },
 };
 
@@ -311,7 +321,7 @@ function tameProcess() {
     execve: () => leave(0, "process.execve"),
     setUncaughtExceptionCaptureCallback: () => {},
   };
-  for (const [name, value] of Object.entries(replacements)) pin(process, name, () => value);
+  for (const [name, value] of entries(replacements)) pin(process, name, () => value);
   pin(process, "env", () => scopes.getStore()?.revision.env ?? baseEnv);
   perInvocationConsole();
 
@@ -326,7 +336,7 @@ function tameProcess() {
 
 /** Groups, counters and timers of the console belong to an invocation, not to the process. */
 function perInvocationConsole() {
-  const initial = { __proto__: null, kGroupIndent: () => "", counts: () => new Map() };
+  const initial = { __proto__: null, kGroupIndentationString: () => "", counts: () => new Map() };
   initial._times = initial.counts;
   for (const key of ownKeys(console)) {
     const name = typeof key === "symbol" ? key.description : key;
@@ -359,12 +369,13 @@ const pristineConsoleParts = getOwnPropertyDescriptors(console);
 
 /** Takes back what an older revision did to what all revisions share. */
 function restoreGlobals() {
-  const value = pristineConsole;
-  defineProperties(value, pristineConsoleParts);
-  const property = { __proto__: null, value, writable: true, configurable: true };
-  defineProperty(globalThis, "console", property);
-  delete Error.prepareStackTrace;
-  Error.stackTraceLimit = 10;
+  for (const name of ownKeys(pristineConsoleParts)) {
+    tryDefineProperty(pristineConsole, name, pristineConsoleParts[name]);
+  }
+  const property = { __proto__: null, writable: true, configurable: true };
+  tryDefineProperty(globalThis, "console", { ...property, value: pristineConsole });
+  deleteProperty(Error, "prepareStackTrace");
+  setProperty(Error, "stackTraceLimit", 10);
 }
 
 // ---- What was thrown ---------------------------------------------------------------------------
@@ -424,6 +435,7 @@ function describeThrown(thrown, revision) {
 
 /** The class of an error, or the name that it was given in place of it. */
 function classOf(error) {
+  if (error instanceof LoadError) return error.name;
   const name = read(error, "name");
   if (typeof name === "string" && name !== "" && !plainNames.has(name)) return textOf(name);
   const className = read(read(error, "constructor"), "name");
@@ -541,6 +553,7 @@ class Revision {
     if (plain.run) return plain.run;
     const stripped = stripTypes(this.source);
     if (stripped.error) throw await laterError(plain, stripped.error, this);
+    if (stripped.code === this.source) throw await syntaxError(plain, this);
     this.becomeTypeScript(stripped.map);
     const typed = compileJavaScript(stripped.code, this);
     if (typed.run) return typed.run;
@@ -610,13 +623,16 @@ function compileJavaScript(code, revision) {
   const script = firstThatWorks([
     name &&
       (() =>
-        compileScript(`${code}\n;return typeof ${name}==="undefined"?undefined:${name}`, revision)),
-    () => compileScript(code, revision),
+        compileScript(
+          `${code}\n;return typeof ${name}==="undefined"?undefined:${name}`,
+          revision.path,
+        )),
+    () => compileScript(code, revision.path),
   ]);
   if (script.value) return { run: () => runScript(script.value, revision) };
   const es = firstThatWorks([
-    name && (() => compileModule(`${code}\n;export{${name} as "firelet:bare"}`, revision)),
-    () => compileModule(code, revision),
+    name && (() => compileModule(`${code}\n;export{${name} as "firelet:bare"}`, revision.path)),
+    () => compileModule(code, revision.path),
   ]);
   if (es.value) return { run: () => runModule(es.value, revision) };
   return { code, scriptError: script.error, moduleError: es.error };
@@ -636,14 +652,29 @@ function firstThatWorks(attempts) {
   return { error };
 }
 
+/**
+ * What import() does in the code at `path`. V8 keeps compiled code, and this with it, for a while
+ * after its last use: so it must not lead to the revision and all that the revision holds.
+ */
+function importer(path) {
+  return (specifier, _, attributes) => importFor(path, specifier, attributes);
+}
+
 const scriptParameters = ["exports", "require", "module", "__filename", "__dirname"];
 
-function compileScript(code, revision) {
-  return vm.compileFunction(code, scriptParameters, {
-    filename: revision.path,
-    importModuleDynamically: (specifier, _, attributes) =>
-      importFor(revision, specifier, attributes),
-  });
+function compileScript(code, path) {
+  const options = { filename: path, importModuleDynamically: importer(path) };
+  return uncached(() => vm.compileFunction(code, scriptParameters, options));
+}
+
+/** Compiles past V8's cache of compiled code, through which Node would keep a module alive. */
+function uncached(compile) {
+  setFlagsFromString("--no-compilation-cache");
+  try {
+    return compile();
+  } finally {
+    setFlagsFromString("--compilation-cache");
+  }
 }
 
 function runScript(compiled, revision) {
@@ -662,17 +693,17 @@ function runScript(compiled, revision) {
   return { exports: script.exports, bare };
 }
 
-function compileModule(code, revision) {
-  return new vm.SourceTextModule(code, {
-    identifier: revision.path,
+function compileModule(code, path) {
+  const options = {
+    identifier: path,
     initializeImportMeta(meta) {
-      meta.url = pathToFileURL(revision.path).href;
-      meta.filename = revision.path;
+      meta.url = pathToFileURL(path).href;
+      meta.filename = path;
       meta.dirname = functionFolder.slice(0, -1);
     },
-    importModuleDynamically: (specifier, _, attributes) =>
-      importFor(revision, specifier, attributes),
-  });
+    importModuleDynamically: importer(path),
+  };
+  return uncached(() => new vm.SourceTextModule(code, options));
 }
 
 async function runModule(compiled, revision) {
@@ -694,7 +725,7 @@ async function runModule(compiled, revision) {
 /** A missing module of an import statement has no stack: the statement is looked up instead. */
 async function importStatically(revision, specifier, attributes) {
   try {
-    return await importFor(revision, specifier, attributes);
+    return await importFor(revision.path, specifier, attributes);
   } catch (error) {
     const offset = revision.source.search(new RegExp(`["']${RegExp.escape(specifier)}["']`));
     const before = revision.source.slice(0, Math.max(offset, 0)).split("\n");
@@ -704,11 +735,11 @@ async function importStatically(revision, specifier, attributes) {
 }
 
 /** What an import gives: Node's own modules, and files that can be required from the function. */
-async function importFor(revision, specifier, attributes) {
+async function importFor(path, specifier, attributes) {
   if (module.isBuiltin(specifier) || /^(?:data|file):/.test(specifier)) {
     return import(specifier, { with: { ...attributes } });
   }
-  const file = module.createRequire(revision.path).resolve(specifier);
+  const file = module.createRequire(path).resolve(specifier);
   return import(pathToFileURL(file).href, { with: { ...attributes } });
 }
 
@@ -736,25 +767,27 @@ async function laterError(plain, typeError, revision) {
   const typePlace = placeOfSyntaxError(typeError);
   if (!typePlace || (error.place && error.place.line >= typePlace.line)) return error;
   revision.becomeTypeScript();
-  return new LoadError("SyntaxError", firstLine(typeError.message), typePlace);
+  return new LoadError("SyntaxError", firstLine(typeError.message), clamp(typePlace, revision));
 }
 
 async function syntaxError({ code, scriptError, moduleError }, revision) {
-  const { message } = scriptError;
-  const isModule = /import|export|await is only valid/.test(message);
-  if (!isModule) {
-    return new LoadError("SyntaxError", message, clamp(placeOfSyntaxError(scriptError), revision));
-  }
-  const place = await placeInModule(code);
-  return new LoadError("SyntaxError", moduleError.message, clamp(place, revision));
+  // In a script it is the `await` that is wrong; a module that has one elsewhere would allow it.
+  const awaits = /^await is only valid/.test(scriptError.message);
+  const isModule = awaits
+    ? moduleError.message !== "Unexpected reserved word"
+    : /\b(?:import|export)\b/.test(scriptError.message);
+  const error = isModule ? moduleError : scriptError;
+  const place = isModule ? await placeInModule(code) : placeOfSyntaxError(scriptError);
+  return new LoadError("SyntaxError", error.message, clamp(place, revision));
 }
 
 /** Code that ends too early is wrong at its end, not on the lines that were added to it. */
 function clamp(place, revision) {
   if (!place) return undefined;
   const lines = revision.source.trimEnd().split("\n");
-  if (place.line <= lines.length) return place;
-  return { line: lines.length, column: lines.at(-1).length + 1 };
+  const line = Math.min(place.line, lines.length);
+  const atEnd = line < place.line || place.column === null;
+  return { line, column: atEnd ? lines[line - 1].length + 1 : place.column };
 }
 
 /** Reads `file:line`, the source line and the caret that Node puts before a SyntaxError. */
@@ -766,7 +799,8 @@ function placeInReport(report) {
   const found = /^[^\n]*:(\d+)\n((?:[^\n]*\n)*?)([ \t]*)\^/.exec(report);
   const end = /^[^\n]*:(\d+)\n/.exec(report);
   if (found) return { line: Number(found[1]), column: found[3].length + 1 };
-  return end ? { line: Number(end[1]), column: 1 } : undefined;
+  // No caret: the code ended before what was wanted came.
+  return end ? { line: Number(end[1]), column: null } : undefined;
 }
 
 /** Node tells where an ES module is wrong only when it reads one itself. */
@@ -837,6 +871,21 @@ function excerpt(revision, type, message, { line, column }) {
   return `${revision.path}:${line}\n${text}\n${indent}^\n\n${type}: ${message}`;
 }
 
+/** JSON of the server's own values: it must not ask prototypes, which user code may have changed. */
+function toJson(value) {
+  if (value === null || typeof value !== "object") return stringify(value ?? null);
+  let json = "";
+  if (isArray(value)) {
+    for (let at = 0; at < value.length; at += 1)
+      json += `${at === 0 ? "" : ","}${toJson(value[at])}`;
+    return `[${json}]`;
+  }
+  for (const name of ownKeys(value)) {
+    json += `${json === "" ? "" : ","}"${name}":${toJson(value[name])}`;
+  }
+  return `{${json}}`;
+}
+
 // ---- Results -----------------------------------------------------------------------------------
 
 /** `{json}` of a handler's result, or `{failure}` with where it cannot be JSON. */
@@ -867,8 +916,10 @@ function tryStringify(value) {
     const culprit = thrown instanceof RangeError ? undefined : findCulprit(value);
     if (culprit) return { cause: notSerializable(culprit.kind, culprit.path) };
     const deep = thrown instanceof RangeError ? "a value nested too deep" : undefined;
-    const { type, message, stack } = describeThrown(thrown, scopes.getStore()?.revision);
-    return { cause: { ...notSerializable(deep ?? `${type}: ${message}`, "response"), stack } };
+    const revision = scopes.getStore()?.revision;
+    const { type, message, stack } = describeThrown(thrown, revision);
+    const failure = notSerializable(deep ?? `${type}: ${message}`, "response");
+    return { cause: placeOf(stack, revision) ? { ...failure, stack } : failure };
   }
 }
 
@@ -1002,15 +1053,11 @@ class Invocation extends Scope {
   #settle(durationMs, status, outcome) {
     stopTimer(this.#timer);
     inFlight -= 1;
-    const logs = this.close();
-    let lines = "";
-    for (let at = 0; at < logs.length; at += 1) {
-      lines += at === 0 ? stringify(logs[at]) : `,${stringify(logs[at])}`;
-    }
+    const logs = toJson(this.close());
     const duration = Math.round(durationMs * 1000) / 1000;
     this.#reply.resolve(
       `{"request_id":${stringify(this.#requestId)},"status":${status},"duration_ms":${duration},` +
-        `${outcome},"logs":[${lines}],"revision":${this.revision.number}}`,
+        `${outcome},"logs":${logs},"revision":${this.revision.number}}`,
     );
   }
 }
@@ -1031,7 +1078,7 @@ async function callHandler(invocation, event) {
 
 function failureJson(type, message, stack) {
   const text = `"response":null,"error":${stringify(message)},"error_type":${stringify(type)}`;
-  return `${text},"stack":${stack === null ? "null" : stringify(stack)}`;
+  return `${text},"stack":${stringify(stack)}`;
 }
 
 // ---- Calls -------------------------------------------------------------------------------------
@@ -1051,7 +1098,7 @@ let loadError = null;
 let lastLoad = Promise.resolve();
 
 function health() {
-  return stringify({
+  return toJson({
     status: "ok",
     protocol: 1,
     runtime: "node",
@@ -1114,7 +1161,7 @@ const bundleFields = {
 
 function isEnvironment(value) {
   if (value === null || typeof value !== "object" || isArray(value)) return false;
-  return Object.entries(value).every(
+  return entries(value).every(
     ([name, text]) => /^[^=\0]+$/.test(name) && typeof text === "string" && !text.includes("\0"),
   );
 }
@@ -1140,13 +1187,13 @@ async function loadNow(bundle, response) {
   if (failure === null) {
     serving = revision;
     loadError = null;
-    return stringify({ status: "loaded", revision: revision.number, logs });
+    return toJson({ status: "loaded", revision: revision.number, logs });
   }
   setTimeZone(serving?.env.TZ);
   if (failure === undefined) return undefined;
   loadError = failure.message;
   response.statusCode = 422;
-  return stringify({ status: "failed", logs, error: failure });
+  return toJson({ status: "failed", logs, error: failure });
 }
 
 /** The time zone is the one part of an environment that Node keeps for the whole process. */
@@ -1157,7 +1204,7 @@ function setTimeZone(zone = initialTimeZone) {
 }
 
 function checkFields(action, body, fields) {
-  for (const [name, [isGood, wanted]] of Object.entries(fields)) {
+  for (const [name, [isGood, wanted]] of entries(fields)) {
     const value = hasOwn(body, name) ? body[name] : undefined;
     if (isGood(value)) continue;
     const found = value === undefined ? "is missing" : `is ${textOf(value).slice(0, 100)}`;

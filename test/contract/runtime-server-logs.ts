@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { it } from "node:test";
 
-import { waitUntil } from "../support/wait-until.ts";
 import type { SuiteContext } from "./runtime-server.ts";
 
 const logLimit = 256 * 1024;
@@ -90,13 +89,6 @@ function cutting(suite: SuiteContext): void {
 
 function lateOutput(suite: SuiteContext): void {
   const { programs } = suite.cases;
-  const onConsole = (text: string) =>
-    waitUntil(
-      `"${text}" on the console`,
-      async () => (await suite.guest.server.readConsole()).includes(text),
-      5_000 * suite.slowFactor,
-    );
-
   it("sends what comes after the reply to the console, not to the next invocation", async () => {
     await suite.guest.deploy(programs.late);
     const [requestId, id] = [randomUUID(), randomUUID()];
@@ -106,7 +98,7 @@ function lateOutput(suite: SuiteContext): void {
     await suite.guest.deploy(programs.sleep);
     const next = await suite.guest.invoke({ ms: 150 * suite.slowFactor });
     assert.deepEqual(next.logs, []);
-    await onConsole(`[${requestId}] late ${id}\n`);
+    await suite.guest.untilOnConsole(`[${requestId}] late ${id}\n`);
   });
 
   it("does the same after a timeout", async () => {
@@ -116,7 +108,7 @@ function lateOutput(suite: SuiteContext): void {
     const event = { ms: 3 * limit, id };
     const reply = await suite.guest.invoke(event, { requestId, timeoutMs: limit });
     assert.equal(reply.status, "timeout");
-    await onConsole(`[${requestId}] overdue ${id}\n`);
+    await suite.guest.untilOnConsole(`[${requestId}] overdue ${id}\n`);
     assert.deepEqual((await suite.guest.invoke({ ms: 1, id: "next" })).logs, ["overdue next"]);
   });
 
@@ -124,7 +116,7 @@ function lateOutput(suite: SuiteContext): void {
     await suite.guest.deploy(programs.lateFailure);
     const [requestId, id] = [randomUUID(), randomUUID()];
     assert.equal(await suite.guest.ask({ id }, { requestId }), "early");
-    await onConsole(`late ${id}`);
+    await suite.guest.untilOnConsole(`late ${id}`);
     const line = (await suite.guest.server.readConsole())
       .split("\n")
       .find((text) => text.includes(`late ${id}`));

@@ -4,6 +4,7 @@ import { Agent, request } from "node:http";
 import { text } from "node:stream/consumers";
 
 import type { Program } from "../contract/runtime-cases.ts";
+import { waitUntil } from "./wait-until.ts";
 
 /** A runtime server that was started for a test, wherever it runs. */
 export interface StartedServer {
@@ -121,6 +122,12 @@ export class RuntimeGuest {
     const reply = await this.invoke(event, options);
     assert.equal(reply.status, "success", `${reply.error_type}: ${reply.error}\n${reply.stack}`);
     return reply.response;
+  }
+
+  /** Resolves when the console shows `wanted`. */
+  untilOnConsole(wanted: string): Promise<void> {
+    const shown = async () => (await this.server.readConsole()).includes(wanted);
+    return waitUntil(`${JSON.stringify(wanted)} on the console`, shown, 5_000 * this.slowFactor);
   }
 
   /** Ends all connections and the server. */
