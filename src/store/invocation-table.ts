@@ -6,6 +6,7 @@ import type {
   InvocationStore,
   RetentionLimit,
 } from "../ports/store.ts";
+import { relaxedTransaction } from "./relaxed-transaction.ts";
 import type { InvocationsTable, Schema } from "./schema.ts";
 
 /** Invocation history in SQL. */
@@ -18,7 +19,7 @@ export class InvocationTable implements InvocationStore {
 
   async insertBatch(records: readonly InvocationRecord[]): Promise<void> {
     if (records.length === 0) return;
-    await this.#db.transaction().execute(async (trx) => {
+    await relaxedTransaction(this.#db, async (trx) => {
       const newest = newestPerFunction(records);
       const living = await livingFunctions(trx, [...newest.keys()]);
       const rows = records.filter((record) => living.has(record.functionId)).map(toRow);

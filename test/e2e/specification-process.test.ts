@@ -1,0 +1,3 @@
+import { specificationSuite } from "./specification.ts";
+
+specificationSuite({ driver: "process" });

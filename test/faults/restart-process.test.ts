@@ -1,0 +1,3 @@
+import { restartSuite } from "./restart.ts";
+
+restartSuite({ driver: "process" });

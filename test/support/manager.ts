@@ -1,0 +1,156 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { FireletClient } from "../../src/client/client.ts";
+import type { FunctionItem } from "../../src/api/schemas.ts";
+import { waitUntil } from "./wait-until.ts";
+
+const root = join(import.meta.dirname, "../..");
+
+export interface ManagerOptions {
+  readonly driver: "process" | "qemu";
+  /** Kept when the manager stops; a temporary one, removed at the end, unless given. */
+  readonly dataDir?: string;
+  /** A folder of built images to share; needed for `qemu`. */
+  readonly images?: string;
+}
+
+/** A manager as users start it: a process of its own, on a free port. */
+export class TestManager {
+  readonly url: string;
+  readonly client: FireletClient;
+  readonly dataDir: string;
+  readonly #process: ChildProcess;
+  readonly #output: () => string;
+  readonly #removeData: boolean;
+
+  private constructor(
+    child: ChildProcess,
+    place: { url: string; dataDir: string; removeData: boolean },
+    output: () => string,
+  ) {
+    this.#process = child;
+    this.url = place.url;
+    this.dataDir = place.dataDir;
+    this.#removeData = place.removeData;
+    this.#output = output;
+    this.client = new FireletClient(place.url);
+  }
+
+  static async start(options: ManagerOptions): Promise<TestManager> {
+    const dataDir = options.dataDir ?? (await temporaryData());
+    if (options.images !== undefined) await linkImages(dataDir, options.images);
+    const flags = ["--driver", options.driver, "--port", "0", "--data", dataDir, "--yes"];
+    const child = spawn(
+      // However the test ends, its manager ends with it.
+      "setpriv",
+      [
+        ...["--pdeathsig", "KILL", process.execPath, "--disable-warning=ExperimentalWarning"],
+        ...[join(root, "src/cli-main.ts"), "up", ...flags],
+      ],
+      { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, NO_COLOR: "1" } },
+    );
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text: string) => (output += text));
+    }
+    const url = await listening(child, () => output);
+    const place = { url, dataDir, removeData: options.dataDir === undefined };
+    return new TestManager(child, place, () => output);
+  }
+
+  /** Everything that it has printed. */
+  get output(): string {
+    return this.#output();
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? -1;
+  }
+
+  /** Ends it as an operator would; resolves to its exit status. */
+  async stop(): Promise<number | null> {
+    const status = await this.#end("SIGTERM");
+    if (this.#removeData) await rm(this.dataDir, { recursive: true });
+    return status;
+  }
+
+  /** Ends it as a power cut would. */
+  async kill(): Promise<void> {
+    await this.#end("SIGKILL");
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<number | null> {
+    const { exitCode, signalCode } = this.#process;
+    if (exitCode !== null || signalCode !== null) return exitCode;
+    this.#process.kill(signal);
+    await once(this.#process, "exit");
+    return this.#process.exitCode;
+  }
+
+  /** Creates a function and waits until its deploy has ended, well or not. */
+  async deploy(
+    request: Parameters<FireletClient["createFunction"]>[0],
+    limitMs = 60_000,
+  ): Promise<FunctionItem> {
+    const { id } = await this.client.createFunction(request);
+    return this.settled(id, limitMs);
+  }
+
+  /** Waits until the newest revision of a function serves, or its deploy has failed. */
+  async settled(id: string, limitMs = 60_000): Promise<FunctionItem> {
+    let item = await this.client.getFunction(id);
+    await waitUntil(
+      `function ${item.name} settles`,
+      async () => {
+        item = await this.client.getFunction(id);
+        return item.state === "error" || item.last_error !== null || isCurrent(item);
+      },
+      limitMs,
+    );
+    return item;
+  }
+}
+
+function isCurrent(item: FunctionItem): boolean {
+  return item.state === "ready" && item.deployed_revision === item.revision;
+}
+
+/** A data folder for a test, which removes it. Other users may pass through, as VMs have to. */
+export async function temporaryData(): Promise<string> {
+  const dataDir = await mkdtemp(join(tmpdir(), "firelet-e2e-"));
+  await chmod(dataDir, 0o711);
+  return dataDir;
+}
+
+async function linkImages(dataDir: string, images: string): Promise<void> {
+  await mkdir(dataDir, { recursive: true });
+  await symlink(images, join(dataDir, "images")).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
+}
+
+async function listening(child: ChildProcess, output: () => string): Promise<string> {
+  let url: string | undefined;
+  await waitUntil(
+    "the manager listens",
+    async () => {
+      if (child.exitCode !== null) throw new Error(`The manager ended: ${output()}`);
+      url = /http:\/\/127\.0\.0\.1:\d+/.exec(output())?.[0];
+      return url !== undefined && (await isHealthy(url));
+    },
+    60_000,
+  );
+  return url ?? "";
+}
+
+async function isHealthy(url: string): Promise<boolean> {
+  try {
+    return (await fetch(`${url}/health`)).ok;
+  } catch {
+    // It has said where it will listen, and does not yet.
+    return false;
+  }
+}
