@@ -8,9 +8,12 @@ export interface Column<T> {
 
 const gap = "  ";
 
+/** A column narrower than this says nothing. */
+const narrowest = 8;
+
 /**
- * Rows under titles, in columns as wide as their widest cell. The last column is cut where the
- * table is wider than `width`; null is no limit.
+ * Rows under titles, in columns as wide as their widest cell. Where the table is wider than
+ * `width`, its last columns are left out and the one before them is cut; null is no limit.
  */
 export function table<T>(
   rows: readonly T[],
@@ -21,21 +24,25 @@ export function table<T>(
   const widths = columns.map((column, index) =>
     Math.max(column.title.length, ...cells.map((line) => line[index]!.length)),
   );
-  const before = widths.slice(0, -1).reduce((sum, each) => sum + each + gap.length, 0);
-  const room = width === null ? Infinity : Math.max(8, width - before);
-  const fit = (cell: string, index: number) =>
-    index < columns.length - 1 ? cell.padEnd(widths[index]!) : cut(cell, room);
-  const header = columns.map((column, index) => fit(column.title, index)).join(gap);
+  const { shown, room } = fit(widths, width ?? Infinity);
+  const put = (cell: string, index: number) =>
+    index < shown - 1 ? cell.padEnd(widths[index]!) : cut(cell, room);
+  const header = columns.slice(0, shown).map((column, index) => put(column.title, index));
   const lines = rows.map((row, line) =>
-    columns
-      .map((column, index) => {
-        const cell = fit(cells[line]![index]!, index);
-        return column.paint ? column.paint(cell, row) : cell;
-      })
-      .join(gap)
-      .trimEnd(),
+    columns.slice(0, shown).map((column, index) => {
+      const cell = put(cells[line]![index]!, index);
+      return column.paint ? column.paint(cell, row) : cell;
+    }),
   );
-  return [header.trimEnd(), ...lines].join("\n");
+  return [header, ...lines].map((line) => line.join(gap).trimEnd()).join("\n");
+}
+
+/** How many columns can be shown, and how wide the last of them may be. */
+function fit(widths: readonly number[], width: number): { shown: number; room: number } {
+  let shown = widths.length;
+  const before = () => widths.slice(0, shown - 1).reduce((sum, each) => sum + each + gap.length, 0);
+  while (shown > 1 && before() + Math.min(narrowest, widths[shown - 1]!) > width) shown -= 1;
+  return { shown, room: width - before() };
 }
 
 /** Names beside values, aligned; a null value shows as "-". */

@@ -24,31 +24,35 @@ export function portHolder(port: number): string | null {
   const inodes = new Set(
     ["/proc/net/tcp", "/proc/net/tcp6"].flatMap((file) => listeners(file, port)),
   );
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    try {
-      const sockets = readdirSync(`/proc/${pid}/fd`).map((fd) =>
-        readlinkSync(`/proc/${pid}/fd/${fd}`),
-      );
-      if (!sockets.some((socket) => inodes.has(socket))) continue;
-      return `${readFileSync(`/proc/${pid}/comm`, "utf8").trim()} (process ${pid})`;
-    } catch {
-      // It ended meanwhile, or it is not ours to look into.
-    }
+  const pid = readdirSync("/proc").find(
+    (name) => /^\d+$/.test(name) && socketsOf(name).some((socket) => inodes.has(socket)),
+  );
+  if (pid === undefined) return null;
+  const name = attempt(() => readFileSync(`/proc/${pid}/comm`, "utf8").trim());
+  return `${name ?? "a program"} (process ${pid})`;
+}
+
+function socketsOf(pid: string): string[] {
+  const folder = `/proc/${pid}/fd`;
+  const descriptors = attempt(() => readdirSync(folder)) ?? [];
+  return descriptors.flatMap((fd) => attempt(() => readlinkSync(`${folder}/${fd}`)) ?? []);
+}
+
+/** Null where what is looked at ended meanwhile, or is not ours to look into. */
+function attempt<T>(look: () => T): T | null {
+  try {
+    return look();
+  } catch {
+    return null;
   }
-  return null;
 }
 
 /** The sockets listening on a port, as they are called in /proc/<pid>/fd; see proc_net_tcp.txt. */
 function listeners(file: string, port: number): string[] {
   const listening = "0A";
   const wanted = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
-  let rows: string[];
-  try {
-    rows = readFileSync(file, "utf8").split("\n").slice(1);
-  } catch {
-    // A kernel without IPv6 has no tcp6.
-    return [];
-  }
+  // A kernel without IPv6 has no tcp6.
+  const rows = attempt(() => readFileSync(file, "utf8").split("\n").slice(1)) ?? [];
   return rows
     .map((row) => row.trim().split(/\s+/))
     .filter((columns) => columns[1]?.endsWith(wanted) && columns[3] === listening)

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import type { Cli } from "../cli.ts";
+import { CliError, exitCodes } from "../exit-codes.ts";
 import { table } from "../table.ts";
 
 export function runtimes(cli: Cli): Command {
@@ -10,6 +11,13 @@ export function runtimes(cli: Cli): Command {
     .action(async (options: { template?: string }) => {
       const items = await cli.client().listRuntimes();
       const wanted = items.find(({ name }) => name === options.template);
+      if (options.template !== undefined && !wanted) {
+        const names = items.map(({ name }) => name).join(", ");
+        throw new CliError(
+          `Cannot print a template: found runtime "${options.template}", wanted one of ${names}`,
+          exitCodes.usage,
+        );
+      }
       if (wanted && !cli.out.json) return cli.out.raw(wanted.template);
       cli.out.result(wanted ?? items, () =>
         table(
