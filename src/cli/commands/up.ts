@@ -1,9 +1,10 @@
 import { Command } from "commander";
 import type { HostItem } from "../../api/schemas.ts";
 import type { Cli } from "../cli.ts";
-import { CliError } from "../exit-codes.ts";
+import { CliError, exitCodes } from "../exit-codes.ts";
 import { isolationWords } from "../format.ts";
 import type { ImageTools, MissingTool, PackageInstaller } from "../machine.ts";
+import type { Output } from "../output.ts";
 import { buildMissingImages, installMissing } from "../prepare-machine.ts";
 import { fields } from "../table.ts";
 
@@ -58,25 +59,29 @@ export function up(cli: Cli, compose: (flags: UpFlags) => Promise<UpServices>): 
     });
 }
 
-async function runUntilSignal(cli: Cli, services: UpServices): Promise<void> {
-  const signalled = nextSignal();
+async function runUntilSignal({ out }: Cli, services: UpServices): Promise<void> {
+  using first = nextSignal();
   const manager = await services.start();
-  greet(cli, { url: manager.url, host: await manager.host(), dataDir: services.dataDir });
-  const signal = await signalled;
-  cli.out.note(`${signal}: letting running invocations finish; once more ends at once`);
-  const again = nextSignal().then(() => process.exit(1));
-  await Promise.race([manager.stop(), again]);
-  cli.out.note("Stopped");
+  greet(out, { url: manager.url, host: await manager.host(), dataDir: services.dataDir });
+  const signal = await first.received;
+  out.note(`${signal}: letting running invocations finish; once more ends at once`);
+  using second = nextSignal();
+  const ended = await Promise.race([
+    manager.stop().then(() => true),
+    second.received.then(() => false),
+  ]);
+  if (!ended) process.exit(exitCodes.failed);
+  out.note("Stopped");
 }
 
-function nextSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    const heard = (signal: NodeJS.Signals) => {
-      process.off("SIGINT", heard).off("SIGTERM", heard);
-      resolve(signal);
-    };
-    process.on("SIGINT", heard).on("SIGTERM", heard);
-  });
+/** The next Ctrl-C or SIGTERM, in place of what Node does with them. */
+function nextSignal(): Disposable & { readonly received: Promise<NodeJS.Signals> } {
+  const { promise: received, resolve } = Promise.withResolvers<NodeJS.Signals>();
+  process.on("SIGINT", resolve).on("SIGTERM", resolve);
+  return {
+    received,
+    [Symbol.dispose]: () => process.off("SIGINT", resolve).off("SIGTERM", resolve),
+  };
 }
 
 interface Running {
@@ -86,7 +91,7 @@ interface Running {
 }
 
 /** What runs, how isolated it is, and what to try next. */
-function greet({ out }: Cli, { url, host, dataDir }: Running): void {
+function greet(out: Output, { url, host, dataDir }: Running): void {
   const runtimes = host.runtimes.map(({ interpreter }) => interpreter).join(", ");
   const facts = fields([
     ["Address", url],
