@@ -2,11 +2,11 @@ import { spawn } from "node:child_process";
 
 export interface CommandOptions {
   readonly cwd?: string;
-  /** Added to this process's own environment. */
-  readonly env?: Readonly<Record<string, string>>;
+  /** Added to this process's own environment; undefined takes a variable out of it. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** After this many milliseconds the command is killed; without it, it may take as long as it likes. */
   readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** How much of each output stream is kept, in bytes, counted from its end. Default 16 MiB. */
   readonly maxOutputBytes?: number;
   /** Exit statuses that are no failure. Default 0 alone. */
