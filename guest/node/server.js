@@ -12,11 +12,13 @@
 // so this file uses what it took from the globals before any user code ran.
 
 import { AsyncLocalStorage } from "node:async_hooks";
+import { Buffer } from "node:buffer";
 import { execFile } from "node:child_process";
 import { timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
 import module from "node:module";
 import { homedir } from "node:os";
+import process from "node:process";
 import { Writable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { pathToFileURL } from "node:url";
@@ -34,12 +36,15 @@ const textLimit = 64 * 1024;
 /** The folder that user code is said to be in; nothing needs to be there. */
 const functionFolder = "/function/";
 
+const { ArrayBuffer, Error, Map, Number, Promise, Proxy, RangeError, Set, TypeError } = globalThis;
 const { parse, stringify } = JSON;
 const { apply, ownKeys, deleteProperty, set: setProperty } = Reflect;
-const { defineProperty, getOwnPropertyDescriptors, entries } = Object;
+const { defineProperty, getOwnPropertyDescriptor, getOwnPropertyDescriptors } = Object;
+const { entries, keys: keysOf } = Object;
 // Unlike the one of Object, it answers false where the property is frozen.
 const tryDefineProperty = Reflect.defineProperty;
 const { isNativeError } = types;
+const sourceOf = Function.prototype.call.bind(Function.prototype.toString);
 const hasOwn = Function.prototype.call.bind(Object.prototype.hasOwnProperty);
 const decodeUtf8 = TextDecoder.prototype.decode.bind(new TextDecoder("utf-8", { fatal: true }));
 const byteLength = Buffer.byteLength.bind(Buffer);
@@ -169,7 +174,7 @@ class CapturedOutput extends Writable {
   #real;
 
   constructor(stream, real) {
-    super({ decodeStrings: false });
+    super({ autoDestroy: false, emitClose: false });
     this.#stream = stream;
     this.#real = real;
     // Many invocations may listen to it at once.
@@ -341,7 +346,7 @@ function perInvocationConsole() {
   for (const key of ownKeys(console)) {
     const name = typeof key === "symbol" ? key.description : key;
     const make = initial[name];
-    const found = Object.getOwnPropertyDescriptor(console, key);
+    const found = getOwnPropertyDescriptor(console, key);
     if (!make || !found.configurable) continue;
     let outside = console[key];
     defineProperty(console, key, {
@@ -590,7 +595,7 @@ class Revision {
     const names = new Set();
     for (const [, name] of this.source.matchAll(functionAtTop)) names.add(name);
     const isBag = exports !== null && typeof exports === "object";
-    for (const name of isBag ? Object.keys(exports) : []) {
+    for (const name of isBag ? keysOf(exports) : []) {
       if (typeof read(exports, name) === "function") names.add(name);
     }
     const found = [...names].map((name) => `"${name}"`).join(", ") || "no function";
@@ -606,7 +611,7 @@ const functionAtTop =
   /^(?:export\s+)?(?:default\s+)?(?:async\s+)?(?:function\s*\*?\s*|(?:const|let|var)\s+(?=[\w$]+\s*=\s*(?:async\b|function\b|\([^)]*\)\s*=>|[\w$]+\s*=>)))([\w$]+)/gm;
 
 function isClass(value) {
-  return /^class\b/.test(Function.prototype.toString.call(value));
+  return /^class\b/.test(sourceOf(value));
 }
 
 function describeKind(value) {
@@ -657,7 +662,14 @@ function firstThatWorks(attempts) {
  * after its last use: so it must not lead to the revision and all that the revision holds.
  */
 function importer(path) {
-  return (specifier, _, attributes) => importFor(path, specifier, attributes);
+  return async (specifier, _, attributes) => {
+    const namespace = await importFor(path, specifier, attributes);
+    if (!/^(?:node:)?process$/.test(specifier)) return namespace;
+    const own = moduleOf(specifier, namespace);
+    await own.link(() => {});
+    await own.evaluate();
+    return own;
+  };
 }
 
 const scriptParameters = ["exports", "require", "module", "__filename", "__dirname"];
@@ -707,19 +719,24 @@ function compileModule(code, path) {
 }
 
 async function runModule(compiled, revision) {
-  await compiled.link(async (specifier, _, { attributes }) => {
-    const names = await importStatically(revision, specifier, attributes);
-    return new vm.SyntheticModule(
-      Object.keys(names),
-      function fill() {
-        for (const name of Object.keys(names)) this.setExport(name, names[name]);
-      },
-      { identifier: specifier },
-    );
-  });
+  await compiled.link(async (specifier, _, { attributes }) =>
+    moduleOf(specifier, await importStatically(revision, specifier, attributes)),
+  );
   await compiled.evaluate();
   const exports = compiled.namespace;
   return { exports, bare: read(exports, "firelet:bare") };
+}
+
+/** A module that exports what `namespace` does. */
+function moduleOf(specifier, namespace) {
+  // Node reads the exports of its own modules once, and process.env is not always the same.
+  const source = module.isBuiltin(specifier) ? namespace.default : namespace;
+  const names = keysOf(namespace);
+  function fill() {
+    for (const name of names)
+      this.setExport(name, name === "default" ? namespace.default : source[name]);
+  }
+  return new vm.SyntheticModule(names, fill, { identifier: specifier });
 }
 
 /** A missing module of an import statement has no stack: the statement is looked up instead. */
@@ -727,8 +744,9 @@ async function importStatically(revision, specifier, attributes) {
   try {
     return await importFor(revision.path, specifier, attributes);
   } catch (error) {
-    const offset = revision.source.search(new RegExp(`["']${RegExp.escape(specifier)}["']`));
-    const before = revision.source.slice(0, Math.max(offset, 0)).split("\n");
+    const { source } = revision;
+    const offset = Math.max(source.indexOf(`"${specifier}"`), source.indexOf(`'${specifier}'`), 0);
+    const before = source.slice(0, offset).split("\n");
     const place = { line: before.length, column: before.at(-1).length + 1 };
     throw new LoadError(classOf(error), firstLine(read(error, "message")), place);
   }
@@ -761,13 +779,18 @@ function stripTypes(source) {
   }
 }
 
-/** Of the errors of the two parsers, the one that got further: it took the code for what it is. */
+/** What only TypeScript says, or nearly: a wrong guess costs no more than a worse message. */
+const looksTyped =
+  /^\s*(?:export\s+)?(?:declare|interface|enum|namespace|type)\s+[\w$]+|\bimport\s+type\b|[\w$)\]}]\??\s*:\s*(?:string|number|boolean|unknown|any|void|never|Promise<|Record<)|\)\s*:\s*[A-Z]/m;
+
+/** Of two parsers' errors the one that got further in code that looks like its language. */
 async function laterError(plain, typeError, revision) {
   const error = await syntaxError(plain, revision);
-  const typePlace = placeOfSyntaxError(typeError);
-  if (!typePlace || (error.place && error.place.line >= typePlace.line)) return error;
+  const place = placeOfSyntaxError(typeError);
+  if (!looksTyped.test(revision.source) || !place) return error;
+  if (error.place && error.place.line >= place.line) return error;
   revision.becomeTypeScript();
-  return new LoadError("SyntaxError", firstLine(typeError.message), clamp(typePlace, revision));
+  return new LoadError("SyntaxError", firstLine(typeError.message), clamp(place, revision));
 }
 
 async function syntaxError({ code, scriptError, moduleError }, revision) {
@@ -849,6 +872,7 @@ class Load extends Scope {
     const own = ["HandlerNotFound", "HandlerNotFunction", "FunctionExit"];
     const spoken = own.includes(type) || failure.message.startsWith(`${type}: `);
     this.#outcome.resolve({
+      __proto__: null,
       message: spoken ? firstLine(failure.message) : `${type}: ${firstLine(failure.message)}`,
       type,
       file: revision.file,
@@ -1169,9 +1193,15 @@ function isEnvironment(value) {
 /** Loads after all loads before it; answers nothing where the caller has gone. */
 async function load(body, response) {
   checkFields("load", body, bundleFields);
-  const turn = lastLoad.then(() => (response.destroyed ? undefined : loadNow(body, response)));
-  lastLoad = turn.catch(() => {});
-  return turn;
+  const previous = lastLoad;
+  const { promise, resolve } = Promise.withResolvers();
+  lastLoad = promise;
+  await previous;
+  try {
+    return response.destroyed ? undefined : await loadNow(body, response);
+  } finally {
+    resolve();
+  }
 }
 
 async function loadNow(bundle, response) {
@@ -1260,7 +1290,9 @@ async function respond(request, response, body) {
     const json = await answer(request, response, body);
     if (json !== undefined) send(response, json);
   } catch (error) {
-    response.statusCode = error instanceof Refusal ? error.status : 500;
+    const refused = error instanceof Refusal;
+    response.statusCode = refused ? error.status : 500;
+    if (!refused) writeStderr(`runtime-server: ${textOf(read(error, "stack"))}\n`);
     send(response, `{"error":${stringify(textOf(error.message))}}`);
   }
 }

@@ -129,6 +129,12 @@ const furtherLoadFailures: Record<string, LoadFailureCase> = {
     file: "handler.ts",
     line: 4,
   },
+  "ends too early in JavaScript that TypeScript reads further": syntax(
+    "exports.handler = () => 'open;\n');",
+    "Invalid or unexpected token",
+    1,
+    25,
+  ),
   "throws in TypeScript": {
     code: "interface A {\n  b: string;\n}\nexport const handler = (a: A) => a;\nthrow new Error('Broken');",
     type: "Error",
