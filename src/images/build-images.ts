@@ -1,10 +1,11 @@
-import { chmod, glob, mkdir, rm } from "node:fs/promises";
+import { chmod, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { PlatformError } from "../core/errors.ts";
 import { kernelBuild } from "./build-kernel.ts";
-import { acquireBuildLock } from "./build-lock.ts";
+import { whileLocked } from "./build-lock.ts";
 import { type BuildContext, buildPart } from "./build-part.ts";
 import { runtimeBuild } from "./build-runtime.ts";
+import { findMatches } from "./find-matches.ts";
 import { imagesFolder, temporaryPrefix } from "./image-files.ts";
 import { describeImage, type ImageState } from "./list-images.ts";
 import type { Architecture } from "./recipe.ts";
@@ -46,29 +47,33 @@ export async function buildImages(options: BuildOptions): Promise<BuiltImage[]> 
   await chmod(imagesDir, 0o755);
 
   const progress = options.onProgress ?? (() => {});
-  using _lock = await acquireBuildLock(
-    join(imagesDir, "build.lock"),
-    () => progress("Waiting for another build to end"),
-    options.signal,
-  );
-  await sweep(imagesDir);
+  const onWait = (): void => progress("Waiting for another build to end");
+  const { signal } = options;
+  return whileLocked(join(imagesDir, "build.lock"), { onWait, signal }, async () => {
+    await sweep(imagesDir);
+    const architecture = ownArchitecture();
+    const sources = { fresh: false };
+    const common = { imagesDir, cacheDir, guestDir, architecture, signal, sources };
+    return buildParts(names, common, progress);
+  });
+}
 
-  const parts = names.length + 1;
+async function buildParts(
+  names: readonly string[],
+  common: Omit<BuildContext, "onStep">,
+  progress: NonNullable<BuildOptions["onProgress"]>,
+): Promise<BuiltImage[]> {
   let done = 0;
-  const context: BuildContext = {
-    imagesDir,
-    cacheDir,
-    guestDir,
-    architecture: ownArchitecture(),
-    onStep: (text) => progress(text, Math.round((100 * done) / parts)),
-    signal: options.signal,
-  };
+  const onStep = (text: string): void =>
+    progress(text, Math.round((100 * done) / (names.length + 1)));
+  const context: BuildContext = { ...common, onStep };
+
   const kernelChanged = await buildPart(await kernelBuild(context), context);
   const built: BuiltImage[] = [];
   for (const name of names) {
     done += 1;
     const changed = await buildPart(await runtimeBuild(name, context), context);
-    const state = await describeImage(name, imagesDir, guestDir);
+    const state = await describeImage(name, context.imagesDir, context.guestDir);
     built.push({ ...state, changed: changed || kernelChanged });
   }
   progress(built.some(({ changed }) => changed) ? "Images are built" : "Nothing has changed", 100);
@@ -77,7 +82,7 @@ export async function buildImages(options: BuildOptions): Promise<BuiltImage[]> 
 
 /** Removes what builds that were interrupted left; the lock says that none is under way. */
 async function sweep(imagesDir: string): Promise<void> {
-  for await (const path of glob(`*/${temporaryPrefix}*`, { cwd: imagesDir })) {
+  for (const path of await findMatches(imagesDir, `*/${temporaryPrefix}*`)) {
     await rm(join(imagesDir, path), { recursive: true, force: true });
   }
 }

@@ -1,10 +1,11 @@
-import { glob, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PlatformError } from "../core/errors.ts";
 import { runCommand } from "../os/run-command.ts";
 import type { BuildContext, PartBuild, PartMaterial } from "./build-part.ts";
 import { cpioArchive, type CpioEntry } from "./cpio.ts";
 import { downloadDebianPackages } from "./debian-packages.ts";
+import { findMatches } from "./find-matches.ts";
 import { hashJson } from "./hash-file.ts";
 import { kernelPart, outputFiles } from "./image-files.ts";
 import { type KernelModule, resolveModules } from "./kernel-modules.ts";
@@ -35,7 +36,7 @@ export async function kernelBuild(context: BuildContext): Promise<PartBuild> {
     for (const { path } of packages) {
       await runCommand(["dpkg-deb", "--extract", path, workspace], { signal: context.signal });
     }
-    const kernel = await Array.fromAsync(glob(recipe.kernel, { cwd: workspace }));
+    const kernel = await findMatches(workspace, recipe.kernel);
     if (kernel.length !== 1) {
       throw new PlatformError(
         "image_build_failed",
@@ -69,16 +70,20 @@ function initramfsEntries(parts: {
   modules: readonly KernelModule[];
 }): CpioEntry[] {
   const order = parts.modules.map(({ name }) => `${name}.ko\n`).join("");
-  const folder = (path: string): CpioEntry => ({ path, kind: "folder" });
   return [
-    ...["bin", "dev", "lower", "modules", "proc", "root", "upper"].map(folder),
+    ...["bin", "dev", "lower", "modules", "proc", "root", "upper"].map((path): CpioEntry => ({
+      path,
+      kind: "folder",
+    })),
     // Linux opens it for the first process, before anything can mount /dev.
     { path: "dev/console", kind: "character-device", major: 5, minor: 1 },
     { path: "bin/busybox", kind: "file", content: parts.busybox, executable: true },
     { path: "init", kind: "file", content: parts.init, executable: true },
-    ...parts.modules.map(
-      ({ name, content }): CpioEntry => ({ path: `modules/${name}.ko`, kind: "file", content }),
-    ),
+    ...parts.modules.map(({ name, content }): CpioEntry => ({
+      path: `modules/${name}.ko`,
+      kind: "file",
+      content,
+    })),
     { path: "modules/order", kind: "file", content: Buffer.from(order) },
   ];
 }

@@ -1,6 +1,5 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { chmod } from "node:fs/promises";
 import type { DebianPackage } from "./debian-packages.ts";
 import {
   describeOutput,
@@ -22,6 +21,8 @@ export interface BuildContext {
   /** Called as a build goes on: what is being done. */
   readonly onStep: (text: string) => void;
   readonly signal?: AbortSignal | undefined;
+  /** Whether the Debian package sources were asked in this run. */
+  readonly sources: { fresh: boolean };
 }
 
 export interface PartBuild {

@@ -1,8 +1,18 @@
 /** An entry of a cpio archive: a folder, a file, or the console device. */
 export type CpioEntry =
   | { readonly path: string; readonly kind: "folder" }
-  | { readonly path: string; readonly kind: "file"; readonly content: Buffer; readonly executable?: boolean }
-  | { readonly path: string; readonly kind: "character-device"; readonly major: number; readonly minor: number };
+  | {
+      readonly path: string;
+      readonly kind: "file";
+      readonly content: Buffer;
+      readonly executable?: boolean;
+    }
+  | {
+      readonly path: string;
+      readonly kind: "character-device";
+      readonly major: number;
+      readonly minor: number;
+    };
 
 const modes = { folder: 0o040755, "character-device": 0o020600 } as const;
 

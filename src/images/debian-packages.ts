@@ -23,6 +23,8 @@ export interface DownloadOptions {
   readonly architecture: Architecture;
   readonly onStep: (text: string) => void;
   readonly signal?: AbortSignal | undefined;
+  /** Set once the sources were asked, so that one build asks them once. */
+  readonly sources: { fresh: boolean };
 }
 
 interface Offer {
@@ -47,12 +49,18 @@ export async function downloadDebianPackages(
   const cached = (sha256: string): string => join(folder, `${sha256}.deb`);
 
   const pins = names.map((wanted) => pinOf(wanted, lock, options.architecture));
-  const missing = await asyncFilter(pins, async ({ sha256 }) => !(await isGood(cached(sha256), sha256)));
+  const missing = await asyncFilter(
+    pins,
+    async ({ sha256 }) => !(await isGood(cached(sha256), sha256)),
+  );
   if (missing.length === 0) return pins.map((pin) => taken(pin.wanted, pin, pin, cached));
 
   const apt = await preparedApt(options);
-  options.onStep("Asking the Debian package sources");
-  await apt(["apt-get", "-q", "update"]);
+  if (!options.sources.fresh) {
+    options.onStep("Asking the Debian package sources");
+    await apt(["apt-get", "-q", "update"]);
+    options.sources.fresh = true;
+  }
   const offers = new Map<string, Offer>();
   for (const pin of missing) {
     const offer = await findOffer(pin, lock[pin.wanted]?.successor, apt);
@@ -169,11 +177,16 @@ async function showPackage(
 ): Promise<Partial<Record<string, string>>[]> {
   // 100 is "there is no such package", which the caller sees by the empty answer.
   const text = await apt(["apt-cache", "show", ...flags, name], { okStatuses: [0, 100] });
-  return text.split("\n\n").map((stanza) =>
-    Object.fromEntries(
-      [...stanza.matchAll(/^([A-Z][A-Za-z0-9-]*): (.*)$/gm)].map(([, key, value]) => [key, value]),
-    ),
-  );
+  return text
+    .split("\n\n")
+    .map((stanza) =>
+      Object.fromEntries(
+        [...stanza.matchAll(/^([A-Z][A-Za-z0-9-]*): (.*)$/gm)].map(([, key, value]) => [
+          key,
+          value,
+        ]),
+      ),
+    );
 }
 
 async function download(

@@ -90,7 +90,11 @@ export async function describeOutput(folder: string, file: string): Promise<Outp
  * Moves a finished folder to its place and makes it the current one, in one step for whoever reads
  * `current`. The build before it is kept, since VMs may be starting from it; older ones go.
  */
-export async function publishPart(imagesDir: string, finished: string, part: Manifest): Promise<void> {
+export async function publishPart(
+  imagesDir: string,
+  finished: string,
+  part: Manifest,
+): Promise<void> {
   const parent = join(imagesDir, part.name);
   const version = part.inputs.slice(0, 16);
   const previous = await readlink(join(parent, "current")).catch(() => null);

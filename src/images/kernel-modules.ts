@@ -1,6 +1,7 @@
-import { glob, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { PlatformError } from "../core/errors.ts";
+import { findMatches } from "./find-matches.ts";
 
 export interface KernelModule {
   readonly name: string;
@@ -22,7 +23,7 @@ export async function resolveModules(
   wanted: readonly string[],
 ): Promise<KernelModule[]> {
   const paths = new Map<string, string>();
-  for await (const path of glob("**/*.ko", { cwd: folder })) {
+  for (const path of await findMatches(folder, "**/*.ko")) {
     paths.set(moduleName(basename(path, ".ko")), `${folder}/${path}`);
   }
 
@@ -31,7 +32,10 @@ export async function resolveModules(
     if (ordered.has(name)) return;
     const path = paths.get(name);
     if (path === undefined) {
-      throw new PlatformError("image_build_failed", `Cannot build the initramfs: the kernel has no module "${name}"`);
+      throw new PlatformError(
+        "image_build_failed",
+        `Cannot build the initramfs: the kernel has no module "${name}"`,
+      );
     }
     const content = await readFile(path);
     for (const dependency of moduleDependencies(content)) await add(moduleName(dependency));

@@ -72,7 +72,8 @@ export async function verifyImages(
   const imagesDir = imagesFolder(dataDir);
   const check = async (part: string): Promise<string[]> => {
     const found = await readPart(imagesDir, part);
-    if (found === null) return [`its ${part === kernelPart ? "kernel" : "root file system"} is not built`];
+    if (found === null)
+      return [`its ${part === kernelPart ? "kernel" : "root file system"} is not built`];
     return partProblems(found.folder, found.manifest, { thorough: true });
   };
   const kernelProblems = await check(kernelPart);

@@ -30,7 +30,15 @@ export async function downloadNpmPackage(
   try {
     const spec = `${pin.name}@${pin.version}`;
     await runCommand(
-      ["npm", "pack", spec, "--pack-destination", temporary, "--ignore-scripts", "--prefer-offline"],
+      [
+        "npm",
+        "pack",
+        spec,
+        "--pack-destination",
+        temporary,
+        "--ignore-scripts",
+        "--prefer-offline",
+      ],
       { signal: options.signal },
     );
     const [file] = await readdir(temporary);

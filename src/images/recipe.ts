@@ -15,7 +15,11 @@ const Argv = Type.Array(Text, { minItems: 1 });
 const Environment = Type.Record(Type.String({ pattern: "^[A-Z_][A-Z0-9_]*$" }), Type.String());
 
 const NpmPin = Type.Object(
-  { name: Text, version: Text, integrity: Type.String({ pattern: "^sha512-[A-Za-z0-9+/]{86}==$" }) },
+  {
+    name: Text,
+    version: Text,
+    integrity: Type.String({ pattern: "^sha512-[A-Za-z0-9+/]{86}==$" }),
+  },
   strict,
 );
 
@@ -156,14 +160,21 @@ async function read<T>(path: string, check: Check<T>): Promise<T> {
   try {
     value = JSON.parse(await readFile(path, "utf8"));
   } catch (error) {
-    throw new PlatformError("image_build_failed", `Cannot read recipe "${path}": ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw new PlatformError(
+      "image_build_failed",
+      `Cannot read recipe "${path}": ${messageOf(error)}`,
+      {
+        cause: error,
+      },
+    );
   }
   if (check.Check(value)) return value;
   const errors = check
     .Errors(value)
     .slice(0, 3)
     .map(({ instancePath, message }) => `${instancePath === "" ? "it" : instancePath} ${message}`);
-  throw new PlatformError("image_build_failed", `Cannot use recipe "${path}": ${errors.join("; ")}`);
+  throw new PlatformError(
+    "image_build_failed",
+    `Cannot use recipe "${path}": ${errors.join("; ")}`,
+  );
 }

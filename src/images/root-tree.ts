@@ -1,7 +1,6 @@
 import {
   chmod,
   copyFile,
-  glob,
   lstat,
   mkdir,
   readdir,
@@ -14,6 +13,7 @@ import {
 import { dirname, join } from "node:path";
 import { PlatformError } from "../core/errors.ts";
 import { runCommand } from "../os/run-command.ts";
+import { findMatches } from "./find-matches.ts";
 import type { Architecture, Layer, RuntimeRecipe } from "./recipe.ts";
 
 /** Where Debian keeps the libraries of a processor, and the loader of its programs. */
@@ -66,7 +66,7 @@ async function layOut(tree: string, layer: Layer, inputs: TreeInputs): Promise<v
   }
   for (const [to, text] of Object.entries(layer.texts ?? {})) await put(tree, to, text);
   for (const [to, pattern] of Object.entries(layer.joins ?? {})) {
-    const parts = await found(tree, pattern);
+    const parts = await findMatches(tree, pattern);
     if (parts.length === 0) throw failed(`nothing matches "${pattern}"`);
     const contents = await Promise.all(parts.map((part) => readFile(join(tree, part), "utf8")));
     await put(tree, to, contents.map((text) => `${text.trimEnd()}\n`).join(""));
@@ -128,7 +128,7 @@ async function runCommands(tree: string, layer: Layer, inputs: TreeInputs): Prom
 
 async function leaveOut(tree: string, patterns: readonly string[]): Promise<void> {
   for (const pattern of patterns) {
-    for (const path of await found(tree, pattern)) {
+    for (const path of await findMatches(tree, pattern)) {
       await rm(join(tree, path), { recursive: true, force: true });
     }
   }
@@ -146,10 +146,6 @@ async function settleModes(folder: string): Promise<void> {
       throw failed(`"${path}" is neither file, folder nor link`);
     }
   }
-}
-
-async function found(tree: string, pattern: string): Promise<string[]> {
-  return (await Array.fromAsync(glob(pattern, { cwd: tree }))).toSorted();
 }
 
 async function put(tree: string, to: string, text: string): Promise<void> {

@@ -11,7 +11,18 @@ export async function packSquashfs(
 ): Promise<void> {
   const reproducible = ["-all-root", "-no-xattrs", "-all-time", "0", "-mkfs-time", "0"];
   await runCommand(
-    ["mksquashfs", tree, into, "-comp", "lz4", "-Xhc", ...reproducible, "-noappend", "-no-progress", "-quiet"],
+    [
+      "mksquashfs",
+      tree,
+      into,
+      "-comp",
+      "lz4",
+      "-Xhc",
+      ...reproducible,
+      "-noappend",
+      "-no-progress",
+      "-quiet",
+    ],
     {
       // It refuses its own time options where this is set.
       env: { SOURCE_DATE_EPOCH: undefined },

@@ -3,7 +3,11 @@ import { PlatformError } from "../core/errors.ts";
 import { decompressLz4Legacy } from "./lz4.ts";
 
 /** How a kernel's payload begins, and what reads it. */
-const decompressors: readonly { magic: string; name: string; decompress?: (payload: Buffer) => Buffer }[] = [
+const decompressors: readonly {
+  magic: string;
+  name: string;
+  decompress?: (payload: Buffer) => Buffer;
+}[] = [
   { magic: "02214c18", name: "lz4", decompress: decompressLz4Legacy },
   { magic: "1f8b", name: "gzip", decompress: (payload) => gunzipSync(payload) },
   { magic: "28b52ffd", name: "zstd", decompress: (payload) => zstdDecompressSync(payload) },
@@ -24,13 +28,18 @@ const setupHeader = { sectors: 0x1f1, magic: 0x202, payloadOffset: 0x248, payloa
  */
 export function extractVmlinux(vmlinuz: Buffer): Buffer {
   if (vmlinuz.toString("latin1", setupHeader.magic, setupHeader.magic + 4) !== "HdrS") {
-    throw new PlatformError("image_build_failed", "Cannot extract the kernel: it is no x86 bzImage");
+    throw new PlatformError(
+      "image_build_failed",
+      "Cannot extract the kernel: it is no x86 bzImage",
+    );
   }
   const setupBytes = ((vmlinuz[setupHeader.sectors] || 4) + 1) * 512;
   const start = setupBytes + vmlinuz.readUInt32LE(setupHeader.payloadOffset);
   const payload = vmlinuz.subarray(start, start + vmlinuz.readUInt32LE(setupHeader.payloadLength));
 
-  const format = decompressors.find(({ magic }) => payload.toString("hex", 0, magic.length / 2) === magic);
+  const format = decompressors.find(
+    ({ magic }) => payload.toString("hex", 0, magic.length / 2) === magic,
+  );
   if (format?.decompress === undefined) {
     throw new PlatformError(
       "image_build_failed",
@@ -39,7 +48,10 @@ export function extractVmlinux(vmlinuz: Buffer): Buffer {
   }
   const kernel = format.decompress(payload);
   if (kernel.toString("hex", 0, 4) !== "7f454c46") {
-    throw new PlatformError("image_build_failed", "Cannot extract the kernel: what was decompressed is no ELF file");
+    throw new PlatformError(
+      "image_build_failed",
+      "Cannot extract the kernel: what was decompressed is no ELF file",
+    );
   }
   return kernel;
 }
