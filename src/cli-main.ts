@@ -5,12 +5,13 @@ const { version } = JSON.parse(
   readFileSync(new URL("../package.json", import.meta.url), "utf8"),
 ) as { version: string };
 
-const notYet = () => Promise.reject(new Error("not composed yet"));
+/** Loaded for the commands that need it alone: most are clients, and quick. */
+const services = () => import("./cli-services.ts");
 
 process.exitCode = await runCli(process.argv.slice(2), process, {
   version,
-  up: notYet,
-  test: notYet,
-  images: notYet,
-  probeDrivers: notYet,
+  up: async (flags) => (await services()).composeUp(flags, version),
+  test: async () => (await services()).composeTest(),
+  images: async () => (await services()).composeImages(),
+  probeDrivers: async () => (await services()).probeDrivers(),
 });

@@ -32,14 +32,12 @@ export async function installMissing(
   await withProgress(cli, "Installing packages", (report) => installer.install(packages, report));
 }
 
-/** Builds the images that are not there yet. */
-export async function buildMissingImages(cli: Cli, images: ImageTools): Promise<void> {
-  const missing = (await images.list()).filter(({ digest }) => digest === null);
-  if (missing.length === 0) return;
-  const names = missing.map(({ runtime }) => runtime);
-  await withProgress(cli, `Building runtime images (${names.join(", ")})`, async (report) => {
-    await images.build(names, report);
-  });
+/**
+ * Builds the images that are not there or that a newer Firelet makes differently; where nothing has
+ * changed this takes a moment.
+ */
+export async function prepareImages(cli: Cli, images: ImageTools): Promise<void> {
+  await withProgress(cli, "Preparing runtime images", (report) => images.build([], report));
 }
 
 /** Runs a long step with its name, its progress and the time it took on standard error. */
@@ -52,7 +50,7 @@ export async function withProgress<T>(
   const took = () => `${((performance.now() - started) / 1000).toFixed(1)} s`;
   if (!out.interactive) {
     out.note(`${title} …`);
-    const result = await step(reportTenths((text) => out.note(`  ${text}`)));
+    const result = await step(reportNowAndThen((text) => out.note(`  ${text}`)));
     out.note(`${title}: done in ${took()}`);
     return result;
   }
@@ -73,15 +71,18 @@ export async function withProgress<T>(
   }
 }
 
-/** In a log, a line for each step without a percentage and for every tenth of the others. */
-function reportTenths(line: (text: string) => void): Report {
-  let last = -1;
+/** In a log: a line for every tenth, for every step without a percentage, and every few seconds. */
+function reportNowAndThen(line: (text: string) => void): Report {
+  const intervalMs = 5000;
+  let tenth = -1;
+  let saidAtMs = 0;
   return (doing, percent) => {
-    if (percent === undefined) return line(doing);
-    const tenth = Math.floor(percent / 10);
-    if (tenth === last) return;
-    last = tenth;
-    line(`${tenth * 10} % ${doing}`);
+    const now = performance.now();
+    const due = percent === undefined || Math.floor(percent / 10) !== tenth;
+    if (!due && now - saidAtMs < intervalMs) return;
+    saidAtMs = now;
+    if (percent !== undefined) tenth = Math.floor(percent / 10);
+    line(percent === undefined ? doing : `${percent} % ${doing}`);
   };
 }
 

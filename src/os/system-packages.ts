@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, constants, readdirSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { readdirSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { findProgram } from "./find-program.ts";
 
 /** A program that something needs, the Debian package it comes in, and what it is needed for. */
 export interface SystemTool {
@@ -11,18 +11,12 @@ export interface SystemTool {
   readonly why: string;
 }
 
-/** Programs for administrators are not on every user's PATH. */
-const administratorFolders = ["/usr/sbin", "/sbin"];
-
 /** The tools of `wanted` that this machine does not have. */
 export function findMissingTools(
   wanted: readonly SystemTool[],
   searchPath = process.env["PATH"] ?? "",
 ): SystemTool[] {
-  const folders = [...searchPath.split(delimiter), ...administratorFolders];
-  return wanted.filter(
-    ({ command }) => !folders.some((folder) => isExecutable(join(folder, command))),
-  );
+  return wanted.filter(({ command }) => findProgram(command, searchPath) === null);
 }
 
 /** What a person types to install packages. */
@@ -32,8 +26,7 @@ export function installCommand(packages: readonly string[]): string {
 
 /** Whether this process may install packages; otherwise why not, to follow "because". */
 export function whyNotInstall(searchPath = process.env["PATH"] ?? ""): string | null {
-  const apt = { command: "apt-get", package: "apt", why: "" };
-  if (findMissingTools([apt], searchPath).length > 0) return "this machine has no apt-get";
+  if (findProgram("apt-get", searchPath) === null) return "this machine has no apt-get";
   return process.getuid?.() === 0 ? null : "only root may install packages";
 }
 
@@ -100,14 +93,4 @@ async function aptGet(
 export function parseStatus(line: string): { doing: string; percent: number } | null {
   const parts = /^(?:dlstatus|pmstatus):[^:]*(?::[a-z0-9]+)?:(\d+(?:\.\d+)?):(.*)$/.exec(line);
   return parts ? { percent: Math.round(Number(parts[1])), doing: parts[2]! } : null;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    // Absent or not for us to run: either way it cannot be used.
-    return false;
-  }
 }

@@ -45,7 +45,7 @@ function createMachine({ whyNot = null as string | null, built = false } = {}) {
     list: async () => [{ ...state, digest: built ? "sha256:1" : null }],
     build: async (runtimes, report) => {
       report("downloading");
-      did.push(`build ${runtimes.join(" ")}`);
+      did.push(["build", ...runtimes].join(" "));
       return [{ ...state, digest: "sha256:1" }];
     },
     verify: async () => [{ runtime: "node", problems: built ? [] : ["rootfs is missing"] }],
@@ -107,13 +107,13 @@ describe("firelet up", () => {
     assert.equal(run.code, exitCodes.ok, run.stderr);
     assert.deepEqual(machine.did, [
       "install squashfs-tools qemu-system-x86",
-      "build node",
+      "build",
       "start",
       "stop",
     ]);
     assert.match(run.stderr, /squashfs-tools {2}makes root file systems/);
     assert.match(run.stderr, /Installing packages …\n {2}10 % Unpacking\n {2}90 % Configuring\n/);
-    assert.match(run.stderr, /Building runtime images \(node\) …\n {2}downloading\n/);
+    assert.match(run.stderr, /Preparing runtime images …\n {2}downloading\n/);
     assert.match(run.stderr, /SIGTERM: letting running invocations finish/);
   });
 
@@ -128,10 +128,10 @@ describe("firelet up", () => {
     assert.match(stdout, /curl -X POST http:\/\/127\.0\.0\.1:1\/v1\/functions /);
   });
 
-  test("does nothing that is not needed", async () => {
+  test("installs nothing where nothing is missing, and brings images up to date", async () => {
     const machine = createMachine({ built: true });
     await cli(["up"], { services: composeUp(machine, { missingTools: () => [] }) });
-    assert.deepEqual(machine.did, ["start", "stop"]);
+    assert.deepEqual(machine.did, ["build", "start", "stop"]);
   });
 
   test("builds no images for a driver that has no VMs", async () => {
@@ -164,20 +164,14 @@ describe("firelet test", () => {
     const machine = createMachine();
     const run = await cli(["test"], { services: composeTest(machine) });
     assert.equal(run.code, exitCodes.ok);
-    assert.deepEqual(machine.did, [
-      "install squashfs-tools",
-      "build node",
-      "lint",
-      "types",
-      "tests",
-    ]);
+    assert.deepEqual(machine.did, ["install squashfs-tools", "build", "lint", "types", "tests"]);
   });
 
   test("runs named tests alone, with the runner's options", async () => {
     const machine = createMachine({ built: true });
     const args = ["test/e2e/x.test.ts", "--test-name-pattern=one", "--test-only"];
     await cli(["test", ...args], { services: composeTest(machine) });
-    assert.deepEqual(machine.did.slice(1), [`tests ${args.join(" ")}`]);
+    assert.deepEqual(machine.did.slice(2), [`tests ${args.join(" ")}`]);
   });
 
   test("fails where a check fails, and runs the tests all the same", async () => {

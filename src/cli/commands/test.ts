@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import type { Cli } from "../cli.ts";
 import type { ImageTools, MissingTool, PackageInstaller } from "../machine.ts";
-import { buildMissingImages, installMissing } from "../prepare-machine.ts";
+import { prepareImages, installMissing } from "../prepare-machine.ts";
 import { exitCodes } from "../exit-codes.ts";
 
 /** What `test` composes. */
@@ -37,7 +37,7 @@ Examples:
     .action(async (args: string[]) => {
       const services = await compose();
       await installMissing(cli, services.missingTools(), services);
-      await buildMissingImages(cli, services.images);
+      await prepareImages(cli, services.images);
       // Named tests are run over and over while somebody works on them; the checks would be in the way.
       const checks = args.length === 0 ? services.checks : [];
       const failed: string[] = [];

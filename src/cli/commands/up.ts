@@ -5,7 +5,7 @@ import { CliError, exitCodes } from "../exit-codes.ts";
 import { isolationWords } from "../format.ts";
 import type { ImageTools, MissingTool, PackageInstaller } from "../machine.ts";
 import type { Output } from "../output.ts";
-import { buildMissingImages, installMissing } from "../prepare-machine.ts";
+import { prepareImages, installMissing } from "../prepare-machine.ts";
 import { fields } from "../table.ts";
 
 /** The configuration's flags, as they were given. */
@@ -54,7 +54,7 @@ export function up(cli: Cli, compose: (flags: UpFlags) => Promise<UpServices>): 
       const problem = await services.whyNotListen();
       if (problem !== null) throw new CliError(problem);
       await installMissing(cli, services.missingTools(), services);
-      if (services.images) await buildMissingImages(cli, services.images);
+      if (services.images) await prepareImages(cli, services.images);
       await runUntilSignal(cli, services);
     });
 }

@@ -1,0 +1,192 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { delimiter, dirname, join, resolve } from "node:path";
+import type { ImageServices } from "./cli/commands/images.ts";
+import type { TestServices } from "./cli/commands/test.ts";
+import type { UpFlags, UpServices } from "./cli/commands/up.ts";
+import type { DriverReport, ImageTools, PackageInstaller } from "./cli/machine.ts";
+import { FireletClient } from "./client/client.ts";
+import { type Config, type ConfigFlags, loadConfig } from "./config.ts";
+import { toDriverItem } from "./http/wire-mapping.ts";
+import { buildImages } from "./images/build-images.ts";
+import { imageBuildTools } from "./images/build-tools.ts";
+import { BuiltImageCatalog } from "./images/built-image-catalog.ts";
+import { listImages, verifyImages } from "./images/list-images.ts";
+import { portHolder, whyNotListen } from "./os/port-holder.ts";
+import {
+  findMissingTools,
+  installCommand,
+  installPackages,
+  type SystemTool,
+  whyNotInstall,
+} from "./os/system-packages.ts";
+
+const root = join(import.meta.dirname, "..");
+
+/** What `up` needs for one set of flags. Rejects with `ConfigError`. */
+export async function composeUp(flags: UpFlags, version: string): Promise<UpServices> {
+  const { data, ...others } = flags;
+  const config = readConfig({ ...others, ...(data === undefined ? {} : { dataDir: data }) });
+  const startsVms = config.driver !== "process";
+  return {
+    dataDir: config.dataDir,
+    yes: config.yes,
+    installer,
+    images: startsVms ? imageTools(config.dataDir) : null,
+    whyNotListen: () => describeListening(config),
+    missingTools: () => findMissingTools(startsVms ? vmTools(config) : processTools),
+    async start() {
+      const { startManager } = await import("./manager-main.ts");
+      const manager = await startManager(config, version);
+      const client = new FireletClient(manager.url);
+      return { url: manager.url, host: () => client.getHost(), stop: () => manager.stop() };
+    },
+  };
+}
+
+/** What `test` needs: tests use the images of the default data folder, and nothing else of it. */
+export async function composeTest(): Promise<TestServices> {
+  const config = readConfig({});
+  return {
+    yes: config.yes,
+    installer,
+    images: imageTools(config.dataDir),
+    missingTools: () => findMissingTools([...vmTools(config), ...processTools, ...testTools]),
+    checks: checkScripts(),
+    runCheck: (name) => runNode(["--run", name], {}),
+    runTests: (args) => {
+      const env = { FIRELET_TEST_IMAGES: join(config.dataDir, "images"), REQUIRE_VM: "1" };
+      return runNode([...runnerOptions, ...withTestFiles(args)], env);
+    },
+  };
+}
+
+/** What the image commands need. */
+export async function composeImages(): Promise<ImageServices> {
+  return { installer, images: imageTools(readConfig({}).dataDir) };
+}
+
+/** Starts something with every driver, to see which of them work here. */
+export async function probeDrivers(): Promise<DriverReport> {
+  const config = readConfig({});
+  const { createDrivers } = await import("./drivers/registry.ts");
+  const images = new BuiltImageCatalog({ dataDir: config.dataDir, overrides: config.images });
+  const drivers = createDrivers({ ...config.limits, ...config, images });
+  const probes = await drivers.probeAll();
+  return {
+    drivers: probes.map(({ kind, probe }) => toDriverItem(kind, probe)),
+    choice: await drivers.choose(config.driver).then(
+      ({ driver, reason }) => ({ driver: driver.kind, reason }),
+      () => null,
+    ),
+  };
+}
+
+function readConfig(flags: ConfigFlags): Config {
+  const { env } = process;
+  const isRoot = process.getuid?.() === 0;
+  return loadConfig({ flags, env, isRoot, home: homedir(), cwd: process.cwd() });
+}
+
+const installer: PackageInstaller = {
+  whyNot: () => whyNotInstall(),
+  command: installCommand,
+  install: installPackages,
+};
+
+function imageTools(dataDir: string): ImageTools {
+  return {
+    list: () => listImages(dataDir),
+    build: (names, report) => buildImages({ dataDir, names, onProgress: report }),
+    verify: () => verifyImages(dataDir),
+    missingTools: () => findMissingTools(imageBuildTools),
+  };
+}
+
+const processTools: readonly SystemTool[] = [
+  { command: "python3", package: "python3", why: "runs Python functions as plain processes" },
+];
+
+const testTools: readonly SystemTool[] = [
+  { command: "curl", package: "curl", why: "tests run the specification's commands" },
+  { command: "jq", package: "jq", why: "tests run the specification's commands" },
+  { command: "git", package: "git", why: "tests look at the files of the project" },
+  { command: "setpriv", package: "util-linux", why: "ends what a test started with the test" },
+];
+
+function vmTools({ qemuPath }: Config): SystemTool[] {
+  const qemu =
+    process.arch === "arm64"
+      ? { command: "qemu-system-aarch64", package: "qemu-system-arm" }
+      : { command: "qemu-system-x86_64", package: "qemu-system-x86" };
+  const why = "runs the microVMs";
+  return [...(qemuPath === null ? [{ ...qemu, why }] : []), ...imageBuildTools];
+}
+
+async function describeListening({ host, port }: Config): Promise<string | null> {
+  const code = await whyNotListen(host, port);
+  if (code === null) return null;
+  const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const choose = "choose another with --port or FIRELET_PORT";
+  if (code === "EACCES") return `Cannot listen on ${address}: only root may use it; ${choose}`;
+  if (code !== "EADDRINUSE") return `Cannot listen on ${address}: ${code}`;
+  const holder = portHolder(port) ?? "another user's program";
+  const isManager = await answersAsManager(`http://${address}`);
+  return isManager
+    ? `Cannot listen on ${address}: a Firelet manager runs there already, ${holder}; ${choose} and another folder with --data`
+    : `Cannot listen on ${address}: the port is taken by ${holder}; ${choose}, or stop it`;
+}
+
+async function answersAsManager(url: string): Promise<boolean> {
+  const health = new FireletClient(url).getHealth().then(
+    ({ status }) => status === "ok",
+    () => false,
+  );
+  const { promise: tooLong, resolve: giveUp } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => giveUp(false), 1000);
+  const answer = await Promise.race([health, tooLong]);
+  clearTimeout(timer);
+  return answer;
+}
+
+/** The steps of `npm run check`. */
+function checkScripts(): string[] {
+  const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    scripts: Record<string, string>;
+  };
+  return [...(scripts["check"] ?? "").matchAll(/npm run (\S+)/g)].map(([, name]) => name ?? "");
+}
+
+const runnerOptions = [
+  "--disable-warning=ExperimentalWarning",
+  "--test",
+  // Most tests wait for something most of the time; more at once than this disturb those that measure.
+  "--test-concurrency=2",
+  `--test-reporter=${join(root, "test/support/test-reporter.ts")}`,
+];
+
+/** The arguments, with all test files where they name none. */
+function withTestFiles(args: readonly string[]): readonly string[] {
+  const namesFile = args.some((arg) => !arg.startsWith("-"));
+  // The runner works in the project's folder, and the user maybe not.
+  return namesFile
+    ? args.map((arg) => (existsSync(arg) ? resolve(arg) : arg))
+    : [...args, "src/**/*.test.ts", "test/**/*.test.ts"];
+}
+
+/** Runs this Node, and programs that ask for `node` with it; resolves to whether it went well. */
+async function runNode(
+  args: readonly string[],
+  defaults: Record<string, string>,
+): Promise<boolean> {
+  const path = [dirname(process.execPath), process.env["PATH"] ?? ""].join(delimiter);
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    env: { ...defaults, ...process.env, PATH: path },
+    stdio: "inherit",
+  });
+  const [code] = (await once(child, "exit")) as [number | null];
+  return code === 0;
+}
