@@ -67,7 +67,10 @@ ABANDONED_THREADS = 256  # more of them than this is a leak that only a new VM m
 # How long stopping an invocation may take beyond its limit: the protocol allows 250 ms in all.
 STOP_SECONDS = 0.15
 SAMPLE_SECONDS = 0.01
-BUSY_SHARE = 0.05
+# How long the server loop waits for each thread that computes, and while it has some to stop.
+SWITCH_SECONDS = 0.001
+HURRIED_SWITCH_SECONDS = 0.0001
+BUSY_SHARE = 0.005  # low, because many threads may share the one processor
 
 HERE = (lambda: 0).__code__.co_filename
 FOLDER = "/function/"
@@ -561,8 +564,7 @@ class Work:
 class FunctionContext:
     """The second argument of a handler."""
 
-    def __init__(self, invocation):
-        revision = invocation.revision
+    def __init__(self, invocation, revision):
         self.request_id = self.aws_request_id = invocation.request_id
         self.function_name = revision.function_name
         self.revision = revision.number
@@ -591,14 +593,16 @@ class Invocation(Work):
 
     def run(self):
         """Runs a `def` handler, in a thread that does nothing else meanwhile."""
-        self.revision.context.copy().run(self.call)
+        revision = self.revision
+        if revision is not None:  # it is gone when the limit came before the thread
+            revision.context.copy().run(self.call, revision)
 
-    def call(self):
+    def call(self, revision):
         CURRENT.set(self)
         restore_streams()
         self.started = perf_counter()
         try:
-            value = self.revision.call(self)
+            value = revision.call(self)
         except BaseException as error:
             self.leave_fork(error)
             self.fail(error)
@@ -609,13 +613,13 @@ class Invocation(Work):
         else:
             self.succeed(value)
 
-    async def drive(self, awaitable):
+    async def drive(self, revision, awaitable):
         """Runs an `async def` handler, or what a `def` handler returned, on the event loop."""
         restore_streams()
         if awaitable is None:
             self.started = perf_counter()
         try:
-            value = await (self.revision.call(self) if awaitable is None else awaitable)
+            value = await (revision.call(self) if awaitable is None else awaitable)
         except BaseException as error:
             self.leave_fork(error)
             self.fail(error)
@@ -692,8 +696,9 @@ class Invocation(Work):
         if replace or self.server.needs_replacement():
             tail += ',"replace":true'
         body = b"".join((to_bytes(head), response, fields, to_bytes(tail), b"}"))
-        self.event = None
-        if self.revision is not self.server.revision:
+        # Contexts of threads that live on keep this object; they must not keep the revision.
+        revision, self.revision, self.event = self.revision, None, None
+        if revision is not self.server.revision:
             self.server.collect_soon()
         connection, self.connection = self.connection, None
         connection.reply(200, body)
@@ -722,7 +727,7 @@ class Revision:
 
     def call(self, invocation):
         if self.takes_context:
-            return self.handler(invocation.event, FunctionContext(invocation))
+            return self.handler(invocation.event, FunctionContext(invocation, self))
         return self.handler(invocation.event)
 
     def use(self, handler):
@@ -865,6 +870,8 @@ class Load(Work):
     def switch(self, revision):
         server = self.server
         old, server.revision = server.revision, revision
+        if old is None:
+            server.call(server.later, 1.0, prepare_interrupts)
         server.load_error = None
         Environment.apply(revision.environment)
         if old is not None:
@@ -930,6 +937,11 @@ def cpu_seconds(clock):
         return clock_gettime(clock)
     except OSError:
         return 0.0
+
+
+def prepare_interrupts():
+    """Imports what an interrupt needs, at a moment when nobody waits for it."""
+    interrupt_thread(0)
 
 
 def interrupt_thread(ident):
@@ -1045,7 +1057,8 @@ class WorkerPool:
 class LoopThread:
     """A thread with an asyncio event loop for `async def` handlers."""
 
-    def __init__(self):
+    def __init__(self, owner):
+        self.owner = owner
         self.loop = self.ident = self.clock = None
         self.tasks = set()
         self.started = allocate_lock()
@@ -1076,16 +1089,26 @@ class LoopThread:
                 loop.run_forever()
             except BaseException:
                 pass  # SystemExit of a user's task, or an interrupt that came between two
-            loop._stopping = False  # user code may have called loop.stop()
+            if loop.is_closed():  # between two rounds user code can do that
+                self.owner.give_up(self)
+                return
+
+    def call(self, function, *args):
+        """Runs `function` on the loop, soon; False where the loop has been closed."""
+        try:
+            self.loop.call_soon_threadsafe(function, *args)
+        except RuntimeError:
+            return False
+        return True
 
     def begin(self, invocation, awaitable):
-        context = invocation.revision.context.copy()
+        revision = invocation.revision
+        if invocation.expired or revision is None:
+            return
+        context = revision.context.copy()
         context.run(CURRENT.set, invocation)
-        if awaitable is None:
-            coroutine = invocation.drive(None)
-        else:
-            coroutine = invocation.drive(awaitable)
-        task = invocation.task = context.run(self.loop.create_task, coroutine)
+        task = context.run(self.loop.create_task, invocation.drive(revision, awaitable))
+        invocation.task = task
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
@@ -1104,12 +1127,14 @@ class LoopThreads:
     def ready(self):
         with self.lock:
             if self.thread is None:
-                self.thread = LoopThread()
+                self.thread = LoopThread(self)
             return self.thread
 
     def submit(self, invocation, awaitable=None):
         thread = invocation.loop_thread = self.ready()
-        thread.loop.call_soon_threadsafe(thread.begin, invocation, awaitable)
+        if not thread.call(thread.begin, invocation, awaitable):
+            self.give_up(thread)
+            self.submit(invocation, awaitable)
 
     def give_up(self, thread):
         with self.lock:
@@ -1145,6 +1170,7 @@ def loop_exception(loop, details):
 
 real_exit = os._exit
 start_thread = _thread.start_new_thread
+set_switch_interval = sys.setswitchinterval
 set_recursion_limit = sys.setrecursionlimit
 register_at_fork = os.register_at_fork
 try:
@@ -1359,7 +1385,7 @@ def patch_children():
 def prepare_interpreter():
     """Makes the interpreter one that many invocations share."""
     _thread.stack_size(STACK_BYTES)
-    sys.setswitchinterval(0.001)  # the server loop waits at most so long for a thread that computes
+    set_switch_interval(SWITCH_SECONDS)
     model, byte_model = os.environ, os.environb
     os.environ, os.environb = Environment(model), Environment(byte_model)
     null = os.open(os.devnull, os.O_RDONLY)
@@ -1538,7 +1564,8 @@ class Connection:
             self.head = None
             self.closing = head.close
             self.skip = length
-            raise HttpError(413, f"Cannot take a body of {length} bytes: at most {BODY_LIMIT}")
+            message = f"Cannot take a body of {length} bytes: at most {BODY_LIMIT}"
+            raise HttpError(413, message, length > 8 * BODY_LIMIT)
         if len(inbox) < length:
             if head.waits:
                 head.waits = False
@@ -1561,8 +1588,6 @@ class Connection:
         self.send(b"%bcontent-length: %d\r\n%b\r\n%b" % (STATUS_LINES[status], len(body), last, body))
         if self.outbox is None:
             self.busy = False
-            if get_ident() == self.server.ident:
-                return  # `resume` goes on by itself
             if self.inbox or self.closing or self.ended:
                 self.server.call(self.resume)
         else:
@@ -1633,6 +1658,7 @@ class Server:
         self.token = None
         self.stuck = set()  # threads that could not be stopped
         self.abandoned = {}  # threads that waited at their limit, with their processor time
+        self.stopping = set()  # invocations at their limit that are not answered yet
         self.collecting = False
         if hasattr(select, "epoll"):
             self.poller, self.poll_unit = select.epoll(), 1
@@ -1776,40 +1802,49 @@ class Server:
 
     def expire(self, invocation):
         """An invocation is at its limit: find out what it does, stop it or leave it, answer."""
+        if not self.stopping:
+            set_switch_interval(HURRIED_SWITCH_SECONDS)
+        self.stopping.add(invocation)
         thread = invocation.loop_thread
         if thread is not None:
             self.expire_task(invocation, thread)
         elif invocation.worker is None:
             self.pool.backlog.remove(invocation)
-            invocation.time_out(False)
+            self.time_out(invocation, False)
         else:
             cpu = cpu_seconds(invocation.worker.clock)
             self.later(SAMPLE_SECONDS, self.judge_thread, invocation, cpu, monotonic())
 
+    def time_out(self, invocation, replace):
+        self.stopping.discard(invocation)
+        if not self.stopping:
+            set_switch_interval(SWITCH_SECONDS)
+        invocation.time_out(replace)
+
     def judge_thread(self, invocation, cpu, since):
         worker = invocation.worker
         if not worker.runs(invocation):
-            invocation.time_out(False)
+            self.time_out(invocation, False)
         elif is_busy(worker.clock, cpu, since):
             self.stop_thread(invocation, 0)
         else:
             # It only waits. It keeps its thread, which is looked after from time to time.
             self.abandon(worker)
-            invocation.time_out(len(self.abandoned) > ABANDONED_THREADS)
+            self.time_out(invocation, False)
 
     def stop_thread(self, invocation, attempt):
         worker = invocation.worker
         if not worker.runs(invocation):
-            invocation.time_out(False)
-        elif monotonic() > invocation.deadline + STOP_SECONDS:
-            self.stuck.add(worker)
-            if worker.ended:
-                self.stuck.discard(worker)
-            invocation.time_out(bool(self.stuck))
-        else:
-            if attempt % 4 == 0:  # again, because user code may have caught the first
-                worker.interrupt(invocation)
+            self.time_out(invocation, False)
+            return
+        if attempt % 4 == 0:  # again, because user code may have caught the first
+            worker.interrupt(invocation)
+        if monotonic() < invocation.deadline + STOP_SECONDS:
             self.later(SAMPLE_SECONDS, self.stop_thread, invocation, attempt + 1)
+        else:
+            self.stuck.add(worker)
+            self.abandon(worker)
+            self.time_out(invocation, True)
 
     def abandon(self, worker):
         if not self.abandoned:
@@ -1817,15 +1852,16 @@ class Server:
         self.abandoned[worker] = cpu_seconds(worker.clock), monotonic(), worker.work, 0
 
     def look_after_abandoned(self):
-        """Interrupts threads that waited at their limit and compute without end by now."""
+        """Interrupts threads that were left at their limit and compute, and counts how often."""
         for worker, (cpu, since, work, busy) in list(self.abandoned.items()):
-            if not worker.runs(work):
+            if work is None or not worker.runs(work):
                 self.abandoned.pop(worker, None)
+                self.stuck.discard(worker)
                 continue
             busy = busy + 1 if is_busy(worker.clock, cpu, since) else 0
-            if busy >= 2:
+            if busy >= 1:
                 worker.interrupt(work)
-            if busy >= 5:
+            if busy >= 3:
                 self.stuck.add(worker)
             self.abandoned[worker] = cpu_seconds(worker.clock), monotonic(), work, busy
         if self.abandoned:
@@ -1840,7 +1876,8 @@ class Server:
             if invocation.task is not None:
                 invocation.task.cancel()
 
-        thread.loop.call_soon_threadsafe(cancel)
+        if not thread.call(cancel):
+            answered.append(True)
         cpu = cpu_seconds(thread.clock)
         since = monotonic()
         self.later(0.002, self.judge_task, invocation, answered, cpu, since, 0)
@@ -1850,15 +1887,17 @@ class Server:
         culprit = None if answered else thread.at_work_on()
         innocent = culprit is not None and culprit is not invocation and not culprit.expired
         if answered or (innocent and attempt >= 1):
-            invocation.time_out(False)
-        elif thread in self.stuck or monotonic() > invocation.deadline + STOP_SECONDS:
+            self.time_out(invocation, False)
+            return
+        late = monotonic() > invocation.deadline + STOP_SECONDS
+        if attempt % 4 == 1 and not innocent and is_busy(thread.clock, cpu, since):
+            interrupt_thread(thread.ident)
+        if thread in self.stuck or (late and attempt >= 2):
             # The loop is blocked for good: those that come next get another.
             self.stuck.add(thread)
             self.loops.give_up(thread)
-            invocation.time_out(True)
+            self.time_out(invocation, True)
         else:
-            if attempt % 4 == 1 and not innocent and is_busy(thread.clock, cpu, since):
-                interrupt_thread(thread.ident)
             again = invocation, answered, cpu, since, attempt + 1
             self.later(SAMPLE_SECONDS, self.judge_task, *again)
 
@@ -1944,7 +1983,8 @@ class Server:
                 self.pool.submit(load)
 
     def load_ended(self, load):
-        load.connection.load = None
+        if load.connection.load is load:  # the connection may have brought the next one already
+            load.connection.load = None
         if self.loading is load:
             self.loading = None
             self.next_load()
@@ -1969,8 +2009,7 @@ class Server:
             return
         if is_busy(worker.clock, cpu, since):
             self.stuck.add(worker)
-        else:
-            self.abandon(worker)
+        self.abandon(worker)
         self.load_ended(load)
 
     def invoke(self, connection, head, body):
