@@ -35,7 +35,7 @@ export class ChildEndedError extends Error {
   readonly exit: ChildExit;
 
   constructor(exit: ChildExit) {
-    super(`It ended ${describeExit(exit)}`);
+    super(`it ended ${describeExit(exit)}`);
     this.exit = exit;
   }
 }

@@ -3,7 +3,7 @@ import { isAbsolute } from "node:path";
 
 import type { HostImage } from "../../core/runtime.ts";
 import type { VmSpec } from "../../core/vm.ts";
-import { findExecutable } from "../../os/find-executable.ts";
+import { findProgram } from "../../os/find-program.ts";
 import type { RunningVm, VmCapability, VmDriver, VmProbe } from "../../ports/vm-driver.ts";
 import { VmRunner, type VmRunnerOptions } from "../shared/vm-runner.ts";
 import { isOpenToAll, type VmUser, vmUser } from "../shared/vm-user.ts";
@@ -59,7 +59,7 @@ export class ProcessDriver implements VmDriver {
   async #userFor(spec: VmSpec, slot: number, folder: string): Promise<VmUser | null> {
     const { users } = await this.#examineHost();
     if (!users.separate) return null;
-    const closed = await firstClosed([folder, ...(await filesOf(hostImage(spec)))]);
+    const closed = await firstClosed([folder, ...filesOf(hostImage(spec))]);
     if (closed === undefined) return vmUser(slot);
     this.#notes.add(
       `Functions in ${spec.image.runtime} share the manager's user: other users cannot read "${closed}"`,
@@ -78,9 +78,9 @@ function hostImage({ image }: VmSpec): HostImage {
   throw new Error(`the process driver starts no image of the kind "${image.kind}"`);
 }
 
-async function filesOf({ argv: [command, ...args] }: HostImage): Promise<string[]> {
+function filesOf({ argv: [command, ...args] }: HostImage): string[] {
   const files = args.filter((argument) => isAbsolute(argument) && existsSync(argument));
-  return [(await findExecutable(command)) ?? [], ...files].flat();
+  return [findProgram(command) ?? [], ...files].flat();
 }
 
 async function firstClosed(paths: readonly string[]): Promise<string | undefined> {

@@ -1,4 +1,4 @@
-import { chown, mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 import type { GuestAddress, VmSpec } from "../../core/vm.ts";
@@ -36,9 +36,12 @@ export class VmFolder {
 
   /** Makes the folder, which must not exist. Other users may pass through it, and read nothing. */
   async create(spec: VmSpec, address: GuestAddress): Promise<void> {
-    await mkdir(dirname(this.path), { recursive: true, mode: 0o711 });
-    await mkdir(this.path, { mode: 0o711 });
+    await mkdir(dirname(this.path), { recursive: true });
+    await mkdir(this.path);
     try {
+      // By chmod, since the manager's umask keeps what it makes from everybody.
+      await chmod(dirname(this.path), 0o711);
+      await chmod(this.path, 0o711);
       const text = `${JSON.stringify({ ...spec, address }, null, 2)}\n`;
       await writeFile(this.spec, text, { mode: 0o600 });
       await mkdir(this.run, { mode: 0o700 });

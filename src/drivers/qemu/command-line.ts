@@ -1,0 +1,119 @@
+/** Where a QEMU runs its guests' instructions: on the processor, or in software. */
+export type Accelerator = "kvm" | "tcg";
+
+/** What is the same for every guest of a host. */
+export interface QemuMachine {
+  /** Absolute path of the program. */
+  readonly path: string;
+  readonly accelerator: Accelerator;
+  /** Rate of the time stamp counter that an emulated guest sees, in kHz; null where KVM tells it. */
+  readonly counterKhz: number | null;
+}
+
+export interface QemuGuest {
+  readonly name: string;
+  readonly vcpus: number;
+  readonly memoryMib: number;
+  /** Where the host reaches the guest's port. */
+  readonly host: string;
+  readonly port: number;
+  readonly guestPort: number;
+}
+
+/** The descriptors at which QEMU finds the files of its guest. */
+const kernelFd = 3;
+const initramfsFd = 4;
+const rootfsFd = 5;
+
+/** The control socket, in QEMU's working folder. */
+export const qmpSocket = "qmp.sock";
+
+/** Where QEMU's user network puts its only guest; init wants it with the prefix. */
+const guestAddress = "10.0.2.15/24";
+
+type Argv = [string, ...string[]];
+
+/**
+ * Starts one function's VM. QEMU finds kernel, initramfs and root file system open as descriptors
+ * 3, 4 and 5, since its user may be unable to pass through the folders they are in.
+ */
+export function qemuCommandLine(machine: QemuMachine, guest: QemuGuest): Argv {
+  const { name, vcpus, memoryMib, host, port } = guest;
+  const network = [
+    "user",
+    "id=net",
+    // The guest reaches nothing: not the host's loopback services at 10.0.2.2, no name server,
+    // nothing outside. Only connections that the host makes to its forwarded port come in.
+    "restrict=on",
+    "ipv6=off",
+    `hostfwd=tcp:${host}:${port}-:${guest.guestPort}`,
+  ].join(",");
+  return [
+    ...machineArguments(machine, memoryMib),
+    ...kernelArguments(machine, [`firelet.ip=${guestAddress}`, `firelet.hostname=${name}`]),
+    ...[
+      ["-name", name],
+      ["-smp", String(vcpus)],
+      ["-add-fd", `fd=${rootfsFd},set=1`],
+      ["-drive", "id=root,if=none,format=raw,readonly=on,file=/dev/fdset/1"],
+      ["-device", "virtio-blk-device,drive=root"],
+      ["-netdev", network],
+      ["-device", "virtio-net-device,netdev=net"],
+      ["-object", "rng-random,id=rng,filename=/dev/urandom"],
+      ["-device", "virtio-rng-device,rng=rng"],
+    ].flat(),
+    ...consoleOnStdio,
+    ...control,
+  ];
+}
+
+/** Starts a guest that has no disk, says on its console that it runs, and ends. */
+export function probeCommandLine(machine: QemuMachine): Argv {
+  return [
+    ...machineArguments(machine, 128),
+    ...kernelArguments(machine, ["firelet.probe"]),
+    ...consoleOnStdio,
+  ];
+}
+
+/** Starts the BIOS image `file` with its serial port at the socket `socket`. */
+export function biosCommandLine(machine: QemuMachine, file: string, socket: string): Argv {
+  const serial = `unix:${socket},server=on,wait=off`;
+  return [...machineArguments(machine, 16), "-bios", file, "-serial", serial, ...control];
+}
+
+const consoleOnStdio = ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"];
+
+const control = [
+  ["-chardev", `socket,id=qmp,path=${qmpSocket},server=on,wait=off`],
+  ["-mon", "chardev=qmp,mode=control"],
+].flat();
+
+function machineArguments({ path, accelerator, counterKhz }: QemuMachine, memoryMib: number): Argv {
+  const emulated = accelerator === "tcg";
+  const machine = ["microvm", "acpi=on", "rtc=on", "isa-serial=on"];
+  // A guest that is told the counter's rate needs no old timer chip to measure it by. One that has
+  // to measure fails at it under load, and then waits for ever for a tick of that chip.
+  if (counterKhz !== null) machine.push("pit=off", "pic=off");
+  const flags = [
+    ["-nodefaults", "-no-user-config", "-no-reboot"],
+    ["-display", "none"],
+    ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
+    ["-M", machine.join(",")],
+    ["-accel", emulated ? "tcg,thread=multi,tb-size=64" : "kvm"],
+    ["-cpu", emulated ? "max" : "host"],
+    ["-m", `${memoryMib}M`],
+  ];
+  return [path, ...flags.flat()];
+}
+
+function kernelArguments({ counterKhz }: QemuMachine, ours: readonly string[]): string[] {
+  const words = ["console=ttyS0", "quiet", "reboot=t", "panic=-1", ...ours];
+  if (counterKhz !== null) words.push(`tsc_early_khz=${counterKhz}`);
+  const flags = [
+    ["-kernel", `/proc/self/fd/${kernelFd}`],
+    ["-initrd", `/proc/self/fd/${initramfsFd}`],
+    ["-append", words.join(" ")],
+  ];
+  return flags.flat();
+}

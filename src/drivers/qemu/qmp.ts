@@ -1,0 +1,85 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** A line of the protocol: a greeting, an answer, or an event. */
+interface Message {
+  readonly QMP?: unknown;
+  readonly return?: unknown;
+  readonly error?: { readonly desc: string };
+}
+
+/**
+ * A connection to a QEMU's control socket (the QEMU Machine Protocol). One command at a time.
+ * Everything rejects with the reason of `signal` when that aborts.
+ */
+export class QmpConnection implements Disposable {
+  readonly #socket: Socket;
+  readonly #messages: AsyncIterator<string>;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    this.#messages = linesOf(socket);
+  }
+
+  /** Connects and leaves the negotiation behind. */
+  static async open(path: string, signal: AbortSignal): Promise<QmpConnection> {
+    const socket = await connectTo(path, signal);
+    const connection = new QmpConnection(socket);
+    await connection.#next((message) => message.QMP !== undefined);
+    await connection.execute("qmp_capabilities");
+    return connection;
+  }
+
+  /** Runs a command; resolves to what it returns, and rejects with what QEMU has against it. */
+  async execute(command: string): Promise<unknown> {
+    this.#socket.write(`${JSON.stringify({ execute: command })}\n`);
+    const answer = await this.#next((message) => "return" in message || "error" in message);
+    if (answer.error === undefined) return answer.return;
+    throw new Error(`Cannot run ${command} in QEMU: ${answer.error.desc}`);
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.destroy();
+  }
+
+  /** Events come between answers and are passed over. */
+  async #next(wanted: (message: Message) => boolean): Promise<Message> {
+    for (;;) {
+      const { value, done } = await this.#messages.next();
+      if (done === true) throw new Error("QEMU closed its control socket");
+      const message = JSON.parse(value) as Message;
+      if (wanted(message)) return message;
+    }
+  }
+}
+
+/** Connects to a unix socket as soon as it is there; breaks the connection when `signal` aborts. */
+export async function connectTo(path: string, signal: AbortSignal): Promise<Socket> {
+  for (;;) {
+    signal.throwIfAborted();
+    const socket = connect({ path });
+    try {
+      await once(socket, "connect");
+    } catch {
+      // A program that starts makes its sockets when it gets to it.
+      await sleep(5, undefined, { signal });
+      continue;
+    }
+    const stop = () => socket.destroy(signal.reason as Error);
+    signal.addEventListener("abort", stop, { once: true });
+    socket.once("close", () => signal.removeEventListener("abort", stop));
+    // Whoever waits for something on it hears of an error; when nobody does, nothing is lost.
+    socket.on("error", () => undefined);
+    return socket;
+  }
+}
+
+async function* linesOf(socket: Socket): AsyncGenerator<string> {
+  let rest = "";
+  for await (const chunk of socket.setEncoding("utf8") as AsyncIterable<string>) {
+    const lines = (rest + chunk).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
+}

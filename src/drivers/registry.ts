@@ -1,0 +1,97 @@
+import { PlatformError } from "../core/errors.ts";
+import { type DriverKind, driverKinds } from "../core/vm.ts";
+import type { ImageCatalog } from "../ports/image-catalog.ts";
+import type { VmDriver, VmProbe } from "../ports/vm-driver.ts";
+import { ProcessDriver } from "./process/driver.ts";
+import { QemuDriver } from "./qemu/driver.ts";
+import type { ProbeImage } from "./qemu/trial.ts";
+
+export interface DriverOptions {
+  readonly dataDir: string;
+  /** How long a guest may take from its start to its first answer. */
+  readonly bootTimeoutMs: number;
+  /** The QEMU to run; null is the one on PATH. */
+  readonly qemuPath: string | null;
+  /** Images of VMs, one of which KVM is tried with. */
+  readonly images: ImageCatalog;
+}
+
+/** A driver that works on this host, and why it is this one. */
+export interface ChosenDriver {
+  readonly driver: VmDriver;
+  readonly probe: Extract<VmProbe, { usable: true }>;
+  /** A sentence for people. */
+  readonly reason: string;
+}
+
+export interface ProbedDriver {
+  readonly kind: DriverKind;
+  readonly probe: VmProbe;
+}
+
+/** Every driver there is, on this host. */
+export interface Drivers {
+  /**
+   * The driver of that name, or the strongest that works. Rejects with `driver_unavailable`, and
+   * what would help, where there is none.
+   */
+  choose(choice: "auto" | DriverKind): Promise<ChosenDriver>;
+  probeAll(): Promise<readonly ProbedDriver[]>;
+}
+
+/** What `auto` takes, the strongest first; `process` isolates nothing and is only asked for by name. */
+const automatic = ["firecracker", "qemu"] as const satisfies readonly DriverKind[];
+
+const notBuilt: VmProbe = {
+  usable: false,
+  reason: "this version of Firelet has no driver for Firecracker",
+  remedy: "Use the driver qemu",
+};
+
+export function createDrivers(options: DriverOptions): Drivers {
+  const { dataDir, bootTimeoutMs, qemuPath, images } = options;
+  const common = { dataDir, bootTimeoutMs };
+  const drivers: Partial<Record<DriverKind, VmDriver>> = {
+    qemu: new QemuDriver({
+      ...common,
+      ...(qemuPath !== null && { qemuPath }),
+      probeImage: () => anyImage(images),
+    }),
+    process: new ProcessDriver(common),
+  };
+  const probe = async (kind: DriverKind) => drivers[kind]?.probe() ?? notBuilt;
+  return {
+    async choose(choice) {
+      const refusals: string[] = [];
+      for (const kind of choice === "auto" ? automatic : [choice]) {
+        const found = await probe(kind);
+        const driver = drivers[kind];
+        if (found.usable && driver !== undefined) {
+          return { driver, probe: found, reason: explain(choice, kind, refusals) };
+        }
+        if (!found.usable) refusals.push(`${kind}: ${found.reason} (${found.remedy})`);
+      }
+      throw new PlatformError(
+        "driver_unavailable",
+        `Cannot use the driver "${choice}": ${refusals.join("; ")}`,
+      );
+    },
+    probeAll: () =>
+      Promise.all(driverKinds.map(async (kind) => ({ kind, probe: await probe(kind) }))),
+  };
+}
+
+function explain(choice: string, kind: DriverKind, refusals: readonly string[]): string {
+  if (choice !== "auto") return `The driver "${kind}" was asked for`;
+  const rest = refusals.length === 0 ? "" : `; ${refusals.join("; ")}`;
+  return `The driver "${kind}" is the strongest that works here${rest}`;
+}
+
+async function anyImage(images: ImageCatalog): Promise<ProbeImage | null> {
+  for (const { name, imageDigest } of await images.list()) {
+    if (imageDigest === null) continue;
+    const image = await images.resolve(name);
+    if (image.kind === "vm") return image;
+  }
+  return null;
+}
