@@ -119,7 +119,7 @@ class Output:
         self.decoders = None
 
     def write(self, stream, text):
-        if self.cut and not self.closed:
+        if text == "" or (self.cut and not self.closed):
             return
         key = stream, get_ident()
         end = text.rfind("\n")

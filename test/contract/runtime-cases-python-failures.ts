@@ -305,10 +305,10 @@ export const pythonFurtherLoadFailures: Readonly<Record<string, LoadFailureCase>
     line: 2,
   },
   "is in a file of another name": {
-    code: "x = (\n",
+    code: "x = )\n",
     handler: "app.main",
     type: "SyntaxError",
-    message: "SyntaxError: '(' was never closed",
+    message: "SyntaxError: unmatched ')'",
     file: "app.py",
     line: 1,
     column: 5,
