@@ -28,6 +28,8 @@ export interface Reply {
 export interface RequestOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  /** Called when the request has gone out whole. */
+  readonly onSent?: () => void;
 }
 
 export interface InvokeOptions {
@@ -54,7 +56,7 @@ export class RuntimeGuest {
     method: string,
     path: string,
     body?: unknown,
-    { headers = {}, signal }: RequestOptions = {},
+    { headers = {}, signal, onSent }: RequestOptions = {},
   ): Promise<Reply> {
     const raw = typeof body === "string" || Buffer.isBuffer(body);
     const payload = body === undefined ? "" : raw ? body : JSON.stringify(body);
@@ -68,6 +70,7 @@ export class RuntimeGuest {
       ...(signal && { signal }),
     });
     call.on("error", reject);
+    if (onSent) call.on("finish", onSent);
     call.on("response", (response) => {
       text(response)
         .then((reply) => ({
