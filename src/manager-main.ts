@@ -1,0 +1,137 @@
+import { chmod, mkdir } from "node:fs/promises";
+import { availableParallelism, totalmem } from "node:os";
+import { join } from "node:path";
+import type { FastifyInstance } from "fastify";
+import { pino, type Logger } from "pino";
+import type { Config } from "./config.ts";
+import { messageOf, PlatformError } from "./core/errors.ts";
+import { createDrivers, type ChosenDriver } from "./drivers/registry.ts";
+import { createPlatform, type PlatformLimits } from "./functions/platform.ts";
+import { reconcile } from "./functions/reconcile.ts";
+import { shutDown } from "./functions/shut-down.ts";
+import { buildApp } from "./http/app.ts";
+import type { HostFacts } from "./http/host-facts.ts";
+import { BuiltImageCatalog } from "./images/built-image-catalog.ts";
+import { HostRuntimeCatalog } from "./images/host-runtime-catalog.ts";
+import { tryExclusiveLock } from "./os/exclusive-lock.ts";
+import { systemClock } from "./os/system-clock.ts";
+import { HttpRuntimeClient } from "./runtime/http-runtime-client.ts";
+import { openSqliteStore } from "./store/sqlite-store.ts";
+
+/** A manager that listens. */
+export interface RunningManager {
+  /** Where it listens, for instance `http://127.0.0.1:18080`. */
+  readonly url: string;
+  /** Lets running invocations finish within the drain time, and ends everything. Once. */
+  stop(): Promise<void>;
+}
+
+const day = 86_400_000;
+
+/**
+ * Composes a manager out of the real parts and starts it: ends what an earlier one left running,
+ * takes up its unfinished deploys, and listens. Rejects with a message for the operator, and
+ * leaves nothing behind, where that cannot be done.
+ */
+export async function startManager(config: Config, version: string): Promise<RunningManager> {
+  // What the manager writes is its own; what VMs must read says so where it is written.
+  process.umask(0o077);
+  await using undo = new AsyncDisposableStack();
+  const log = createLog(config);
+  undo.use(await takeDataFolder(config.dataDir));
+  const store = await openSqliteStore(join(config.dataDir, "firelet.db"));
+  undo.defer(() => store.close());
+  const images = new BuiltImageCatalog({ dataDir: config.dataDir, overrides: config.images });
+  const { dataDir, qemuPath, limits } = config;
+  const drivers = createDrivers({ dataDir, qemuPath, bootTimeoutMs: limits.bootTimeoutMs, images });
+  const chosen = await drivers.choose(config.driver);
+  const platform = await createPlatform(
+    {
+      store,
+      driver: chosen.driver,
+      runtimeClient: new HttpRuntimeClient(),
+      images: chosen.driver.kind === "process" ? new HostRuntimeCatalog() : images,
+      clock: systemClock,
+      log,
+    },
+    platformLimits(config),
+  );
+  undo.defer(() => shutDown(platform));
+  const facts = hostFacts(version, chosen, await drivers.probeAll());
+  for (const warning of facts.warnings) log.warn({ driver: chosen.driver.kind }, warning);
+  const app = await buildApp(platform, facts, log);
+  // Together: calls under way are answered while their VMs drain.
+  undo.defer(async () => void (await Promise.all([app.close(), shutDown(platform)])));
+  await reconcile(platform);
+  const url = await listen(app, config);
+  log.info({ url, ...facts.driver, version }, "Manager listens");
+  const parts = undo.move();
+  return {
+    url,
+    async stop() {
+      log.info({ vms: platform.fleets.vms.length }, "Manager stops");
+      await parts.disposeAsync();
+      log.info({}, "Manager stopped");
+    },
+  };
+}
+
+function createLog({ logLevel }: Config): Logger {
+  return pino({
+    level: logLevel,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+  });
+}
+
+/** Makes the data folder and holds it, so that no two managers work on one. */
+async function takeDataFolder(dataDir: string): Promise<Disposable> {
+  await mkdir(dataDir, { recursive: true });
+  // VMs run under users of their own, who pass through to their images and read nothing else.
+  await chmod(dataDir, 0o711);
+  const lock = tryExclusiveLock(join(dataDir, "manager.lock"));
+  if (lock === null) {
+    throw new Error(
+      `Cannot start the manager: another one works on the data folder ${dataDir}; stop it, or choose another folder with --data`,
+    );
+  }
+  return { [Symbol.dispose]: () => lock.release() };
+}
+
+function platformLimits({ limits, retention }: Config): PlatformLimits {
+  return {
+    queueLength: limits.queuePerFunction,
+    drainMs: limits.drainMs,
+    concurrentDeploys: limits.concurrentDeploys,
+    retention: {
+      maxAgeMs: retention.invocationDays * day,
+      maxRecords: retention.invocationsPerFunction,
+    },
+  };
+}
+
+function hostFacts(
+  version: string,
+  { driver, probe, reason }: ChosenDriver,
+  probes: HostFacts["probes"],
+): HostFacts {
+  const { accelerator, isolation, notes } = probe;
+  return {
+    version,
+    driver: { driver: driver.kind, accelerator, isolation },
+    driverReason: reason,
+    warnings: isolation === "hardware" ? [] : notes,
+    probes,
+    capacity: { cpus: availableParallelism(), memory_mb: Math.floor(totalmem() / 2 ** 20) },
+  };
+}
+
+async function listen(app: FastifyInstance, { host, port }: Config): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (error) {
+    const message = `Cannot listen on ${host}:${port}: ${messageOf(error)}; choose another port with --port`;
+    throw new PlatformError("internal", message, { cause: error });
+  }
+}
