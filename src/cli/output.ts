@@ -25,14 +25,14 @@ export class Output {
     this.#stderr = options.stderr;
   }
 
-  /** Whether a person is watching standard error. */
+  /** Whether a person is watching standard error. Recorders of terminals have no width at all. */
   get interactive(): boolean {
-    return this.#stderr.isTTY === true;
+    return this.#stderr.isTTY === true && this.#stderr.columns !== 0;
   }
 
   /** Columns of the terminal; null where lines may be as long as they are. */
   get width(): number | null {
-    return this.#stdout.isTTY === true ? (this.#stdout.columns ?? null) : null;
+    return this.#stdout.isTTY === true ? this.#stdout.columns || null : null;
   }
 
   /** Writes the result: as JSON with `--json`, otherwise as `render` puts it for people. */

@@ -10,7 +10,7 @@ test("a port that is taken: why, and by whom", async (t) => {
   t.after(() => server.close());
   const { port } = server.address() as AddressInfo;
   assert.equal(await whyNotListen("127.0.0.1", port), "EADDRINUSE");
-  assert.match(portHolder(port)!, new RegExp(`\\(process ${process.pid}\\)$`));
+  assert.match(portHolder(port)!, new RegExp(`^node.* \\(process ${process.pid}\\)$`));
   server.close();
   await once(server, "close");
   assert.equal(await whyNotListen("127.0.0.1", port), null);

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { createServer } from "node:net";
 import { once } from "node:events";
+import { createServer } from "node:net";
+import { basename } from "node:path";
 
 /** Whether an address can be listened on, found out by doing it; otherwise the system's code, such as EADDRINUSE. */
 export async function whyNotListen(host: string, port: number): Promise<string | null> {
@@ -28,7 +29,8 @@ export function portHolder(port: number): string | null {
     (name) => /^\d+$/.test(name) && socketsOf(name).some((socket) => inodes.has(socket)),
   );
   if (pid === undefined) return null;
-  const name = attempt(() => readFileSync(`/proc/${pid}/comm`, "utf8").trim());
+  // Not its comm: interpreters name their threads there.
+  const name = attempt(() => basename(readlinkSync(`/proc/${pid}/exe`)));
   return `${name ?? "a program"} (process ${pid})`;
 }
 
