@@ -1,5 +1,3 @@
-import { findProgram } from "../os/find-program.ts";
-
 /** A program that building images needs, with the Debian package that has it. */
 export interface BuildTool {
   readonly command: string;
@@ -15,8 +13,3 @@ export const imageBuildTools: readonly BuildTool[] = [
   { command: "tar", package: "tar", why: "unpacks npm packages" },
   { command: "npm", package: "npm", why: "downloads Node.js for the images" },
 ];
-
-/** Those that are not on PATH. */
-export function missingBuildTools(searchPath?: string): BuildTool[] {
-  return imageBuildTools.filter(({ command }) => findProgram(command, searchPath) === null);
-}
