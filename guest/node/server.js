@@ -705,7 +705,10 @@ function runScript(compiled, revision) {
   return { exports: script.exports, bare };
 }
 
+const flagMissing = "Cannot load ES modules: Node runs without --experimental-vm-modules";
+
 function compileModule(code, path) {
+  if (!vm.SourceTextModule) throw new LoadError("SyntaxError", flagMissing);
   const options = {
     identifier: path,
     initializeImportMeta(meta) {
@@ -1326,6 +1329,7 @@ function listenAddress(text = "0.0.0.0:3000") {
 }
 
 function start() {
+  if (!vm.SourceTextModule) writeStderr(`runtime-server: ${flagMissing}\n`);
   // Connections are the manager's to end, and a paused VM must not find them timed out.
   const server = createServer(
     { keepAliveTimeout: 0, requestTimeout: 0, headersTimeout: 0, noDelay: true },
