@@ -60,8 +60,7 @@ export async function startManager(config: Config, version: string): Promise<Run
   const facts = hostFacts(version, chosen, await drivers.probeAll());
   for (const warning of facts.warnings) log.warn({ driver: chosen.driver.kind }, warning);
   const app = await buildApp(platform, facts, log);
-  // Together: calls under way are answered while their VMs drain.
-  undo.defer(async () => void (await Promise.all([app.close(), shutDown(platform)])));
+  undo.defer(() => closeApp(app, shutDown(platform)));
   await reconcile(platform);
   const url = await listen(app, config);
   log.info({ url, ...facts.driver, version }, "Manager listens");
@@ -74,6 +73,18 @@ export async function startManager(config: Config, version: string): Promise<Run
       log.info({}, "Manager stopped");
     },
   };
+}
+
+/** Takes no new call, and ends connections once the calls under way have had their answers. */
+async function closeApp(app: FastifyInstance, drained: Promise<void>): Promise<void> {
+  const closed = app.close();
+  await drained;
+  // A client that keeps its connection would hold the server open for as long as it likes.
+  const idle = setInterval(() => app.server.closeIdleConnections(), 20);
+  const patience = setTimeout(() => app.server.closeAllConnections(), 1_000);
+  await closed;
+  clearInterval(idle);
+  clearTimeout(patience);
 }
 
 function createLog({ logLevel }: Config): Logger {
