@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { messageOf } from "../../src/core/errors.ts";
@@ -32,4 +33,10 @@ export async function vmImages(...runtimes: readonly string[]): Promise<VmImages
     if (process.env["REQUIRE_VM"] === "1") throw new Error(skip, { cause: error });
     return { images: null, skip };
   }
+}
+
+/** The folder with the images of all runtimes, built where they are not up to date. */
+export async function sharedTestImages(): Promise<string> {
+  await buildImages({ dataDir });
+  return join(dataDir, "images");
 }
