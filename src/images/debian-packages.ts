@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { PlatformError } from "../core/errors.ts";
 import { runCommand } from "../os/run-command.ts";
+import { whileLocked } from "./build-lock.ts";
 import { hashFile } from "./hash-file.ts";
 import type { Architecture, DebianLock } from "./recipe.ts";
 
@@ -55,24 +56,36 @@ export async function downloadDebianPackages(
   );
   if (missing.length === 0) return pins.map((pin) => taken(pin.wanted, pin, pin, cached));
 
+  const lockFile = join(options.cacheDir, "apt.lock");
+  const wait = { onWait: () => options.onStep("Waiting for another build's downloads"), ...options };
+  const offers = await whileLocked(lockFile, wait, () => fetchPackages(missing, lock, options));
+  return pins.map((pin) => taken(pin.wanted, pin, offers.get(pin.wanted) ?? pin, cached));
+}
+
+/** Fetches pins, or what takes their place, into the cache; resolves to what was taken for each. */
+async function fetchPackages(
+  missing: readonly Pin[],
+  lock: DebianLock,
+  options: DownloadOptions,
+): Promise<ReadonlyMap<string, Offer>> {
+  const { onStep, sources } = options;
   const apt = await preparedApt(options);
-  if (!options.sources.fresh) {
-    options.onStep("Asking the Debian package sources");
+  if (!sources.fresh) {
+    onStep("Asking the Debian package sources");
     await apt(["apt-get", "-q", "update"]);
-    options.sources.fresh = true;
+    sources.fresh = true;
   }
   const offers = new Map<string, Offer>();
   for (const pin of missing) {
     const offer = await findOffer(pin, lock[pin.wanted]?.successor, apt);
     if (offer.version !== pin.version) {
-      options.onStep(
-        `${pin.wanted} ${pin.version} is no longer offered: taking ${offer.name} ${offer.version}`,
-      );
+      const instead = `${offer.name} ${offer.version}`;
+      onStep(`${pin.wanted} ${pin.version} is no longer offered: taking ${instead}`);
     }
     offers.set(pin.wanted, offer);
   }
-  await download([...offers.values()], { apt, folder, cached, onStep: options.onStep });
-  return pins.map((pin) => taken(pin.wanted, pin, offers.get(pin.wanted) ?? pin, cached));
+  await download([...offers.values()], apt, options);
+  return offers;
 }
 
 type Pin = Offer & { readonly wanted: string };
@@ -191,23 +204,20 @@ async function showPackage(
 
 async function download(
   offers: readonly Offer[],
-  tools: {
-    apt: Apt;
-    folder: string;
-    cached: (sha256: string) => string;
-    onStep: (text: string) => void;
-  },
+  apt: Apt,
+  { cacheDir, onStep }: DownloadOptions,
 ): Promise<void> {
   const count = offers.length === 1 ? "1 Debian package" : `${offers.length} Debian packages`;
-  tools.onStep(`Downloading ${count}`);
-  const temporary = await mkdtemp(join(tools.folder, "tmp-"));
+  onStep(`Downloading ${count}`);
+  const folder = join(cacheDir, "debian");
+  const temporary = await mkdtemp(join(folder, "tmp-"));
   try {
     const wanted = offers.map(({ name, version }) => `${name}=${version}`);
-    await tools.apt(["apt-get", "-q", "download", ...wanted], { cwd: temporary });
+    await apt(["apt-get", "-q", "download", ...wanted], { cwd: temporary });
     const left = new Map(offers.map((offer) => [offer.sha256, offer]));
     for (const file of await readdir(temporary)) {
       const sha256 = await hashFile(join(temporary, file));
-      if (left.delete(sha256)) await rename(join(temporary, file), tools.cached(sha256));
+      if (left.delete(sha256)) await rename(join(temporary, file), join(folder, `${sha256}.deb`));
     }
     const [unmet] = left.values();
     if (unmet !== undefined) {

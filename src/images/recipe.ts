@@ -12,7 +12,7 @@ const Text = Type.String({ minLength: 1 });
 /** A path inside the image, without a slash in front and without "..". */
 const ImagePath = Type.String({ pattern: "^(?!/)(?!.*(^|/)\\.\\.(/|$)).+$" });
 const Argv = Type.Array(Text, { minItems: 1 });
-const Environment = Type.Record(Type.String({ pattern: "^[A-Z_][A-Z0-9_]*$" }), Type.String());
+const Environment = Type.Record(Type.String({ pattern: "^[A-Z_][A-Z0-9_]*$" }), Type.String(), strict);
 
 const NpmPin = Type.Object(
   {
@@ -44,13 +44,13 @@ const layerProperties = {
   /** From the guest folder into the image. */
   files: Type.Optional(Type.Record(Text, ImagePath)),
   /** Files with their content: image path to text. */
-  texts: Type.Optional(Type.Record(ImagePath, Type.String())),
+  texts: Type.Optional(Type.Record(ImagePath, Type.String(), strict)),
   /** Image path of the link to what it points at. */
-  links: Type.Optional(Type.Record(ImagePath, Text)),
+  links: Type.Optional(Type.Record(ImagePath, Text, strict)),
   /** Image path of a busybox; each of its commands becomes a link beside it, unless there is one. */
   busybox: Type.Optional(ImagePath),
   /** Image path of one file to the glob of those that it is made of, in order of their names. */
-  joins: Type.Optional(Type.Record(ImagePath, ImagePath)),
+  joins: Type.Optional(Type.Record(ImagePath, ImagePath, strict)),
   /** Globs of image paths that are left out. */
   excludes: Type.Optional(Type.Array(ImagePath)),
   /** Run on this host, without privileges, on the extracted tree: see docs/images.md. */
