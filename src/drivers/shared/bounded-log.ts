@@ -40,20 +40,20 @@ export class BoundedLog {
         await sleep((1000 * chunk.length) / bytesPerSecond);
       }
     } catch {
-      // A pipe that breaks has ended, and a full disk costs the log, not the VM.
-      stream.resume();
+      // A pipe that breaks has ended.
     }
   }
 
   /** Resolves when all that was taken in is in the file, which is then closed. Repeatable. */
   async close(): Promise<void> {
-    await this.#queue.catch(() => undefined);
+    await this.#queue;
     await this.#file.close();
   }
 
-  /** Two streams may write to one log, so writes wait for one another. */
+  /** Two streams may write to one log, so writes wait for one another. Never rejects. */
   #append(chunk: Buffer): Promise<void> {
-    this.#queue = this.#queue.then(() => this.#write(chunk));
+    // A disk that is full costs lines of the log, and not the VM that waits for its output to go.
+    this.#queue = this.#queue.then(() => this.#write(chunk)).catch(() => undefined);
     return this.#queue;
   }
 
