@@ -29,7 +29,10 @@ export function lz4Frame(blocks: readonly Buffer[], size: number): Buffer {
 
 /** What a kernel module says about itself, and nothing else. */
 export function kernelModule(name: string, depends: readonly string[]): Buffer {
-  return Buffer.from(`\x7fELF\0license=GPL\0depends=${depends.join(",")}\0name=${name}\0`, "latin1");
+  return Buffer.from(
+    `\x7fELF\0license=GPL\0depends=${depends.join(",")}\0name=${name}\0`,
+    "latin1",
+  );
 }
 
 function uint32(value: number): Buffer {

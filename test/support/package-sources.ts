@@ -18,7 +18,7 @@ export async function writeFiles(folder: string, files: Files): Promise<void> {
   for (const [name, content] of Object.entries(files)) {
     const path = join(folder, name);
     await mkdir(dirname(path), { recursive: true });
-    const mode = content.toString("latin1", 0, 2) === "#!" ? 0o755 : 0o644;
+    const mode = content.toString("latin1").startsWith("#!") ? 0o755 : 0o644;
     await writeFile(path, content, { mode });
   }
 }
