@@ -95,12 +95,14 @@ function machineArguments({ path, accelerator, counterKhz }: QemuMachine, memory
   // A guest that is told the counter's rate needs no old timer chip to measure it by. One that has
   // to measure fails at it under load, and then waits for ever for a tick of that chip.
   if (counterKhz !== null) machine.push("pit=off", "pic=off");
+  // A buffer of 64 MiB for translated code is full before Node has started, and is then thrown away.
+  const translation = "tcg,thread=multi,tb-size=128";
   const flags = [
     ["-nodefaults", "-no-user-config", "-no-reboot"],
     ["-display", "none"],
     ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
     ["-M", machine.join(",")],
-    ["-accel", emulated ? "tcg,thread=multi,tb-size=64" : "kvm"],
+    ["-accel", emulated ? translation : "kvm"],
     ["-cpu", emulated ? "max" : "host"],
     ["-m", `${memoryMib}M`],
   ];
