@@ -25,6 +25,9 @@ import {
 
 const root = join(import.meta.dirname, "..");
 
+/** The data folder that holds the tests' images. */
+const testData = join(root, ".firelet/test-images");
+
 /** What `up` needs for one set of flags. Rejects with `ConfigError`. */
 export async function composeUp(flags: UpFlags, version: string): Promise<UpServices> {
   const { data, ...others } = flags;
@@ -46,13 +49,13 @@ export async function composeUp(flags: UpFlags, version: string): Promise<UpServ
   };
 }
 
-/** What `test` needs: tests use the images of the default data folder, and nothing else of it. */
+/** What `test` needs: tests have images of their own, and use nothing that a manager left. */
 export async function composeTest(): Promise<TestServices> {
   const config = readConfig({});
   return {
     yes: config.yes,
     installer,
-    images: imageTools(config.dataDir),
+    images: imageTools(testData),
     missingTools: () => findMissingTools([...vmTools(config), ...processTools, ...testTools]),
     checks: checkScripts(),
     runCheck: (name) => runNode(["--run", name], {}),

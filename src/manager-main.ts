@@ -88,12 +88,14 @@ async function closeApp(app: FastifyInstance, drained: Promise<void>): Promise<v
 }
 
 function createLog({ logLevel }: Config): Logger {
-  return pino({
+  const options = {
     level: logLevel,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-  });
+    formatters: { level: (label: string) => ({ level: label }) },
+  };
+  // Standard output is for what a command answers.
+  return pino(options, pino.destination(2));
 }
 
 /** Makes the data folder and holds it, so that no two managers work on one. */
@@ -113,6 +115,7 @@ async function takeDataFolder(dataDir: string): Promise<Disposable> {
 function platformLimits({ limits, retention }: Config): PlatformLimits {
   return {
     queueLength: limits.queuePerFunction,
+    wakeMs: limits.bootTimeoutMs,
     drainMs: limits.drainMs,
     concurrentDeploys: limits.concurrentDeploys,
     retention: {

@@ -19,7 +19,7 @@ function fleetOf(fields: Partial<FunctionRecord> = {}, queueLength = 10) {
   const image = { kind: "host", runtime: "node", argv: ["node"] } as const;
   const fleet = new Fleet(
     record,
-    { queueLength, drainMs: 1_000 },
+    { queueLength, wakeMs: 60_000, drainMs: 1_000 },
     {
       driver: vms,
       runtimeClient: vms,
@@ -85,15 +85,33 @@ describe("Fleet.invoke", () => {
     await assert.rejects(invoke("c"), { code: "queue_full", retryAfterSeconds: 1 });
   });
 
-  it("gives up with the specification's words when no VM came within the timeout", async () => {
+  const notReady = { code: "function_not_ready", message: "Function VM has no IP yet" };
+
+  it("waits for a VM that starts longer than the handler may take, then says so as specified", async () => {
     const { clock, invoke, vms } = fleetOf();
-    vms.bootWith = () => new Promise(() => undefined);
-    const call = assert.rejects(invoke("a", 2_000), {
-      code: "function_not_ready",
-      message: "Function VM has no IP yet",
-    });
+    const boot = Promise.withResolvers<void>();
+    vms.bootWith = () => boot.promise;
+    const served = invoke("a", 2_000);
+    await clock.advance(59_999);
+    boot.resolve();
+    await settle();
+    vms.only.answer("a");
+    assert.equal((await served).status, "success");
+
+    const never = fleetOf();
+    never.vms.bootWith = () => new Promise(() => undefined);
+    const refused = assert.rejects(never.invoke("a", 2_000), notReady);
+    await never.clock.advance(60_000);
+    await refused;
+  });
+
+  it("waits for a place in a busy VM no longer than the function's timeout", async () => {
+    const { clock, fleet, invoke, record } = fleetOf({ maxConcurrency: 1 });
+    await deploy(fleet, record);
+    void invoke("a");
+    const refused = assert.rejects(invoke("b", 2_000), notReady);
     await clock.advance(2_000);
-    await call;
+    await refused;
   });
 
   it("tells all who wait why the VM did not start", async () => {

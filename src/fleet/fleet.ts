@@ -9,6 +9,8 @@ import { WaitingLine } from "./waiting-line.ts";
 export interface FleetLimits {
   /** Invocations of one function that may wait for a VM. */
   readonly queueLength: number;
+  /** How long an invocation that woke the function may wait for its VM, if its timeout is shorter. */
+  readonly wakeMs: number;
   /** How long invocations in a VM that is to go may still run. */
   readonly drainMs: number;
 }
@@ -28,6 +30,7 @@ const timeoutGraceMs = 120;
 /** The VMs of one function: picks one for each invocation, starts more, lets them go. */
 export class Fleet {
   readonly #deps: VmPoolDeps;
+  readonly #wakeMs: number;
   readonly #pool: VmPool;
   readonly #line: WaitingLine;
   readonly #backoff: StartBackoff;
@@ -39,6 +42,7 @@ export class Fleet {
     this.#settings = record;
     this.#revision = record.deployed;
     this.#deps = deps;
+    this.#wakeMs = limits.wakeMs;
     this.#line = new WaitingLine(deps.clock, limits.queueLength);
     this.#backoff = new StartBackoff(deps.clock);
     this.#pool = new VmPool(deps, limits.drainMs, () => this.#serveLine());
@@ -144,9 +148,11 @@ export class Fleet {
     return this.#closing.signal.aborted ? undefined : this.#pool.takePlace(this.#capacity);
   }
 
-  #waitForPlace(limitMs: number): Promise<FleetVm> {
+  #waitForPlace(timeoutMs: number): Promise<FleetVm> {
     if (this.#closing.signal.aborted) return Promise.reject(this.#closing.signal.reason as Error);
-    const place = this.#line.wait(limitMs);
+    // The function's timeout is for its handler: a VM that has to start first is not its fault.
+    const runs = this.#pool.staying.some((vm) => vm.state === "running" && !vm.suspect);
+    const place = this.#line.wait(runs ? timeoutMs : Math.max(timeoutMs, this.#wakeMs));
     this.#scale();
     return place;
   }

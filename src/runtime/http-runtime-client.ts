@@ -11,6 +11,7 @@ import type {
   RuntimeClient,
 } from "../ports/runtime-client.ts";
 import { parseHealth, parseLoadOutcome, parseReply } from "./guest-replies.ts";
+import { pacedConnector } from "./paced-connector.ts";
 
 /** What a guest may send in one reply: a response and logs, escaped, with room to spare. */
 const maxReplyBytes = 4 * (invocationLimits.payloadBytes + invocationLimits.logBytes);
@@ -35,6 +36,7 @@ class HttpGuestConnection implements GuestConnection {
     this.#pool = new Pool(`http://${this.#where}`, {
       connections: maxConnections,
       pipelining: 1,
+      connect: pacedConnector(),
       // The guest never closes an idle connection first, so none is lost between two calls.
       keepAliveTimeout: 600_000,
       keepAliveMaxTimeout: 600_000,

@@ -3,6 +3,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { TestManager, type ManagerOptions } from "../support/manager.ts";
+import { sharedTestImages } from "../support/vm-images.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 /** Something that runs the empty function behind HTTP. */
@@ -15,6 +17,31 @@ export interface Subject {
 }
 
 const root = join(import.meta.dirname, "../..");
+
+const emptyFunctions = {
+  node: "async function handler() { return null; }",
+  python: "def handler(event):\n    return None\n",
+};
+
+/** A manager of that driver, over HTTP, as its users call it. */
+export async function startFirelet(
+  driver: "process" | "qemu",
+  runtime: "node" | "python",
+): Promise<Subject> {
+  const manager = await TestManager.start(await managerOptions(driver));
+  const item = await manager.deploy({ name: "empty", runtime, code: emptyFunctions[runtime] });
+  if (item.last_error !== null) throw new Error(item.last_error);
+  return {
+    name: `firelet ${driver} ${runtime}`,
+    url: `${manager.url}/v1/functions/${item.id}/invoke`,
+    body: '{"event":{}}',
+    stop: async () => void (await manager.stop()),
+  };
+}
+
+export async function managerOptions(driver: "process" | "qemu"): Promise<ManagerOptions> {
+  return driver === "qemu" ? { driver, images: await sharedTestImages() } : { driver };
+}
 
 /** Google's functions-framework, with the same empty function, as its users start it. */
 export async function startFunctionsFramework(): Promise<Subject> {

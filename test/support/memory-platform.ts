@@ -43,6 +43,7 @@ export async function startMemoryPlatform(): Promise<MemoryPlatform> {
     { store, driver: vms, runtimeClient: vms, images, clock: systemClock, log },
     {
       queueLength: 10,
+      wakeMs: 60_000,
       drainMs: 200,
       concurrentDeploys: 2,
       retention: { maxAgeMs: 86_400_000, maxRecords: 1_000 },

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { describe } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { messageOf } from "../../src/core/errors.ts";
@@ -33,6 +34,13 @@ export async function vmImages(...runtimes: readonly string[]): Promise<VmImages
     if (process.env["REQUIRE_VM"] === "1") throw new Error(skip, { cause: error });
     return { images: null, skip };
   }
+}
+
+/** Declares a suite that runs managers on QEMU with the images of all runtimes, or says why not. */
+export async function describeOnQemu(suite: (images: string) => void): Promise<void> {
+  const { skip } = await vmImages("node", "python");
+  if (skip === false) suite(join(dataDir, "images"));
+  else describe("managers with real microVMs", { skip }, () => undefined);
 }
 
 /** The folder with the images of all runtimes, built where they are not up to date. */

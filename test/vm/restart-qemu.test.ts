@@ -1,0 +1,4 @@
+import { restartSuite } from "../faults/restart.ts";
+import { describeOnQemu } from "../support/vm-images.ts";
+
+await describeOnQemu((images) => restartSuite({ driver: "qemu", images }));
