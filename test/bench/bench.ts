@@ -120,11 +120,11 @@ for (const [name, lane] of Object.entries(lanes)) {
 console.log(`${cpus().length} × ${cpus()[0]?.model}, Node.js ${process.versions.node}`);
 console.log("| Lane | Subject | Figures (medians) |\n|---|---|---|");
 for (const { lane, subject, figures } of rows) {
-  const cells = Object.entries(figures).map(([key, value]) => `${key} ${round(value)}`);
+  const cells = Object.entries(figures).map(([key, value]) => `${key} ${readable(value)}`);
   console.log(`| ${lane} | ${subject} | ${cells.join(", ")} |`);
 }
 if (values.json !== undefined) await writeFile(values.json, JSON.stringify(rows, null, 2));
 
-function round(value: number): string {
+function readable(value: number): string {
   return value >= 100 ? String(Math.round(value)) : value.toPrecision(3);
 }

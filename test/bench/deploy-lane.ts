@@ -1,4 +1,3 @@
-import { setImmediate as turn } from "node:timers/promises";
 import { TestManager } from "../support/manager.ts";
 import { managerOptions } from "./subjects.ts";
 
@@ -27,7 +26,7 @@ export async function startDeployLane(driver: "process" | "qemu"): Promise<Deplo
       const startMs = performance.now();
       const request = { name: `bench-${count}`, runtime: "node", code };
       const { id } = await manager.client.createFunction(request);
-      while ((await manager.client.getFunction(id)).state !== "ready") await turn();
+      while ((await manager.client.getFunction(id)).state !== "ready");
       const readyMs = performance.now() - startMs;
       await manager.client.invokeFunction(id);
       const firstReplyMs = performance.now() - startMs;
