@@ -99,7 +99,7 @@ export class VmPool {
       loadLimitMs,
       onBooted: options.onBooted ?? (() => undefined),
     });
-    this.#deps.log.info({ vmId: vm.spec.id, vmName: vm.spec.name }, "VM is running");
+    this.#deps.log.info(idsOf(vm), "VM is running");
   }
 
   /**
@@ -116,7 +116,7 @@ export class VmPool {
       return outcome.loaded ? "loaded" : new PlatformError("code_rejected", outcome.message);
     } catch (error) {
       // Whether the guest has switched is unknown now, so it cannot stay.
-      this.#deps.log.warn({ vmId: vm.spec.id, error: messageOf(error) }, "VM lost while loading");
+      this.#deps.log.warn({ ...idsOf(vm), error: messageOf(error) }, "VM lost while loading");
       void this.retire(vm);
       return "lost";
     }
@@ -130,7 +130,7 @@ export class VmPool {
     vm.suspect = false;
     if (alive) this.#onChange();
     else {
-      this.#deps.log.warn({ vmId: vm.spec.id }, "VM does not answer and is replaced");
+      this.#deps.log.warn(idsOf(vm), "VM does not answer and is replaced");
       await this.#discard(vm);
     }
   }
@@ -145,7 +145,7 @@ export class VmPool {
     try {
       await vm.destroy();
     } catch (error) {
-      this.#deps.log.error({ vmId: vm.spec.id, error: messageOf(error) }, "VM was not destroyed");
+      this.#deps.log.error({ ...idsOf(vm), error: messageOf(error) }, "VM was not destroyed");
     } finally {
       this.#vms.delete(vm.spec.id);
       this.#onChange();
@@ -154,7 +154,7 @@ export class VmPool {
 
   #noticeExit(vm: FleetVm, detail: string): void {
     if (vm.state === "stopping") return;
-    this.#deps.log.warn({ vmId: vm.spec.id, detail }, "VM ended by itself");
+    this.#deps.log.warn({ ...idsOf(vm), detail }, "VM ended by itself");
     void this.#discard(vm);
   }
 
@@ -164,6 +164,11 @@ export class VmPool {
     while (taken.has(vmName(name, id, ordinal))) ordinal += 1;
     return vmName(name, id, ordinal);
   }
+}
+
+/** What every log line about a VM names. */
+function idsOf({ spec }: FleetVm): object {
+  return { functionId: spec.functionId, vmId: spec.id, vmName: spec.name };
 }
 
 function bundle(owner: VmOwner, revision: FunctionRevision): RevisionBundle {

@@ -46,6 +46,8 @@ export async function invokeFunction(
     return result;
   } catch (error) {
     if (error instanceof PlatformError && recordedCodes.has(error.code)) {
+      const functionId = record.id;
+      platform.log.warn({ requestId, functionId, error: error.message }, "Invocation failed");
       keep(platform, attempt, lostResult(platform, attempt, error));
     }
     throw error;
