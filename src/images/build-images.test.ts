@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { mkdir, readdir, readFile, readlink, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { temporaryFolder } from "../../test/support/package-sources.ts";
 import { smallGuest } from "../../test/support/small-guest.ts";
+import { runCommand } from "../os/run-command.ts";
 import { buildImages } from "./build-images.ts";
 import { listImages, verifyImages } from "./list-images.ts";
 
 async function content(rootfs: string): Promise<Record<string, string>> {
   await using unpacked = await temporaryFolder();
   const tree = join(unpacked.path, "tree");
-  execFileSync("unsquashfs", ["-quiet", "-no-progress", "-dest", tree, rootfs]);
+  await runCommand(["unsquashfs", "-quiet", "-no-progress", "-dest", tree, rootfs]);
   const files: Record<string, string> = {};
   for (const entry of await readdir(tree, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
@@ -44,7 +44,10 @@ test("buildImages lays out what the recipe says, and nothing else", async () => 
   });
   const kernel = await readFile(join(data.path, "images/kernel/current/vmlinux"));
   assert.equal(kernel.toString("latin1", 0, 10), "\x7fELFkernel");
-  const initramfs = await readFile(join(data.path, "images/kernel/current/initramfs.cpio"), "latin1");
+  const initramfs = await readFile(
+    join(data.path, "images/kernel/current/initramfs.cpio"),
+    "latin1",
+  );
   assert.match(initramfs, /modules\/order\0+ring\.ko\nnet\.ko\n/);
 });
 
@@ -125,7 +128,10 @@ test("a build that is interrupted leaves the images before it, and the next one 
   await mkdir(join(small, "tmp-killed/workspace"), { recursive: true });
   const [after] = await buildImages(options);
   assert.notEqual(after?.digest, before?.digest);
-  assert.deepEqual((await readdir(small)).filter((name) => name.startsWith("tmp-")), []);
+  assert.deepEqual(
+    (await readdir(small)).filter((name) => name.startsWith("tmp-")),
+    [],
+  );
 });
 
 test("two builds at once build everything once", async () => {
@@ -172,7 +178,12 @@ test("verifyImages names each file that is not as it was built", async () => {
   await buildImages({ dataDir: data.path, guestDir: guest.guestDir, names: ["small"] });
   assert.deepEqual(await verify(), [["small"], ["tiny-2.1", "its root file system is not built"]]);
 
-  const rootfs = join(data.path, "images/small", await readlink(join(data.path, "images/small/current")), "rootfs.squashfs");
+  const rootfs = join(
+    data.path,
+    "images/small",
+    await readlink(join(data.path, "images/small/current")),
+    "rootfs.squashfs",
+  );
   const bytes = await readFile(rootfs);
   bytes[100] = (bytes[100] ?? 0) ^ 1;
   await writeFile(rootfs, bytes);

@@ -5,7 +5,7 @@ import { cpioArchive, type CpioEntry } from "./cpio.ts";
 /** Reads an archive as Linux does: init/initramfs.c. */
 function read(archive: Buffer): { path: string; mode: string; device: string; content: string }[] {
   const entries = [];
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     assert.equal(archive.toString("latin1", at, at + 6), "070701");
     const field = (index: number) =>
       parseInt(archive.toString("latin1", at + 6 + 8 * index, at + 14 + 8 * index), 16);

@@ -38,12 +38,18 @@ test("downloadDebianPackages asks nobody for what the cache holds", async () => 
   let lock: DebianLock = {};
   {
     await using sources = await PackageSources.create();
-    lock = lockOf(await sources.publish("tool", "1.0", {}), await sources.publish("lib", "1.0", {}));
+    lock = lockOf(
+      await sources.publish("tool", "1.0", {}),
+      await sources.publish("lib", "1.0", {}),
+    );
     await downloadDebianPackages(["tool", "lib"], lock, options(cache.path));
   }
   const again = options(cache.path);
   const found = await downloadDebianPackages(["tool", "lib"], lock, again);
-  assert.deepEqual(found.map(({ name }) => name), ["tool", "lib"]);
+  assert.deepEqual(
+    found.map(({ name }) => name),
+    ["tool", "lib"],
+  );
   assert.deepEqual(again.steps, []);
 });
 
@@ -55,7 +61,10 @@ test("downloadDebianPackages fetches again what was damaged in the cache", async
   await writeFile(first?.path ?? "", "damaged");
   const again = options(cache.path);
   await downloadDebianPackages(["tool"], lock, again);
-  assert.deepEqual(again.steps, ["Asking the Debian package sources", "Downloading 1 Debian package"]);
+  assert.deepEqual(again.steps, [
+    "Asking the Debian package sources",
+    "Downloading 1 Debian package",
+  ]);
 });
 
 test("downloadDebianPackages takes the newest version where the pinned one is gone, and says so", async () => {

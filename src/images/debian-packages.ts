@@ -57,7 +57,10 @@ export async function downloadDebianPackages(
   if (missing.length === 0) return pins.map((pin) => taken(pin.wanted, pin, pin, cached));
 
   const lockFile = join(options.cacheDir, "apt.lock");
-  const wait = { onWait: () => options.onStep("Waiting for another build's downloads"), ...options };
+  const wait = {
+    onWait: () => options.onStep("Waiting for another build's downloads"),
+    ...options,
+  };
   const offers = await whileLocked(lockFile, wait, () => fetchPackages(missing, lock, options));
   return pins.map((pin) => taken(pin.wanted, pin, offers.get(pin.wanted) ?? pin, cached));
 }

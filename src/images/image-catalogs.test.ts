@@ -34,10 +34,10 @@ test("BuiltImageCatalog finds what was built and says what builds the rest", asy
     imageDigest: built?.digest,
   });
   assert.equal(tiny?.imageDigest, null);
-  assert.deepEqual((await listImages(data.path, guestDir)).map(({ digest }) => digest), [
-    built?.digest,
-    null,
-  ]);
+  assert.deepEqual(
+    (await listImages(data.path, guestDir)).map(({ digest }) => digest),
+    [built?.digest, null],
+  );
 
   await rm(image.rootfs);
   await assert.rejects(catalog.resolve("small"), {

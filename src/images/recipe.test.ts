@@ -73,5 +73,7 @@ test("readPlan refuses a runtime without a recipe, and one under another name", 
     code: "runtime_image_not_found",
     message: 'Cannot use runtime "ruby": there are node, python',
   });
-  await assert.rejects(readPlan(ownGuestDir, "../recipes/node"), { code: "runtime_image_not_found" });
+  await assert.rejects(readPlan(ownGuestDir, "../recipes/node"), {
+    code: "runtime_image_not_found",
+  });
 });

@@ -12,7 +12,11 @@ const Text = Type.String({ minLength: 1 });
 /** A path inside the image, without a slash in front and without "..". */
 const ImagePath = Type.String({ pattern: "^(?!/)(?!.*(^|/)\\.\\.(/|$)).+$" });
 const Argv = Type.Array(Text, { minItems: 1 });
-const Environment = Type.Record(Type.String({ pattern: "^[A-Z_][A-Z0-9_]*$" }), Type.String(), strict);
+const Environment = Type.Record(
+  Type.String({ pattern: "^[A-Z_][A-Z0-9_]*$" }),
+  Type.String(),
+  strict,
+);
 
 const NpmPin = Type.Object(
   {

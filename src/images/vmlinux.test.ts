@@ -22,7 +22,8 @@ test("extractVmlinux names a compression that it cannot read", () => {
   const xz = Buffer.from("fd377a585a0000", "hex");
   assert.throws(() => extractVmlinux(bzImage(xz)), {
     code: "image_build_failed",
-    message: "Cannot extract the kernel: it is compressed with xz, and only lz4, gzip and zstd are read",
+    message:
+      "Cannot extract the kernel: it is compressed with xz, and only lz4, gzip and zstd are read",
   });
 });
 

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
 
 import type { VmImage } from "../../src/core/runtime.ts";
 import { QemuDriver } from "../../src/drivers/qemu/driver.ts";
+import { runCommand } from "../../src/os/run-command.ts";
 import { newDataDir, specOf } from "../contract/vm-driver.ts";
 import { temporaryFolder } from "../support/package-sources.ts";
 import { RuntimeGuest } from "../support/runtime-guest.ts";
@@ -55,7 +55,7 @@ describe("the system in a VM", { skip }, async () => {
   };
 
   it("runs functions as an unprivileged user, on a file system of their own", async (t) => {
-    const { guest, run } = await start(t);
+    const { run } = await start(t);
     const status = await run("id -un; cat /proc/self/status; cat /proc/mounts");
     assert.match(status, /^function$/m);
     assert.match(status, /^CapEff:\t0+$/m);
@@ -68,9 +68,12 @@ describe("the system in a VM", { skip }, async () => {
   });
 
   it("has the service command and the log of the specification's troubleshooting", async (t) => {
-    const { guest, run } = await start(t);
+    const { run } = await start(t);
     assert.equal(await run("rc-service runtime-server status"), " * status: started\n");
-    assert.match(await run("rc-service runtime-server stop 2>&1; echo $?"), /only `status'.*\n1\n$/);
+    assert.match(
+      await run("rc-service runtime-server stop 2>&1; echo $?"),
+      /only `status'.*\n1\n$/,
+    );
     assert.match(await run("rc-service nginx status 2>&1; echo $?"), /does not exist\n1\n$/);
     const log = "cat /var/log/runtime-server.log";
     assert.equal(await run(log), "runtime-server: listening on 0.0.0.0:3000\n");
@@ -108,9 +111,9 @@ describe("the system in a VM", { skip }, async () => {
     await using folder = await temporaryFolder();
     const tree = join(folder.path, "tree");
     const rootfs = join(folder.path, "mine.ext4");
-    execFileSync("unsquashfs", ["-quiet", "-no-progress", "-dest", tree, python.rootfs]);
-    execFileSync("mkfs.ext4", ["-q", "-d", tree, rootfs, "256M"]);
-    const { guest, run } = await start(t, { ...python, rootfs });
+    await runCommand(["unsquashfs", "-quiet", "-no-progress", "-dest", tree, python.rootfs]);
+    await runCommand(["mkfs.ext4", "-q", "-d", tree, rootfs, "256M"]);
+    const { run } = await start(t, { ...python, rootfs });
     assert.match(await run("touch ~/file && cat /proc/mounts"), /^overlay \/ overlay rw,/m);
   });
 });
