@@ -115,6 +115,7 @@ const processTools: readonly SystemTool[] = [
 const testTools: readonly SystemTool[] = [
   { command: "curl", package: "curl", why: "tests run the specification's commands" },
   { command: "jq", package: "jq", why: "tests run the specification's commands" },
+  { command: "mkfs.ext4", package: "e2fsprogs", why: "tests boot a root file system of their own" },
   { command: "git", package: "git", why: "tests look at the files of the project" },
   { command: "setpriv", package: "util-linux", why: "ends what a test started with the test" },
 ];
