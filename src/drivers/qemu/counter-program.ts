@@ -1,5 +1,5 @@
 /**
- * A guest of 34 bytes, as a BIOS image: it answers each byte that comes in on its serial port with
+ * A guest of 37 bytes, as a BIOS image: it answers each byte that comes in on its serial port with
  * the processor's time stamp counter, bits 8 to 39, lowest byte first.
  */
 export function counterProgram(): Buffer {
