@@ -20,6 +20,7 @@ export function pacedConnector(): buildConnector.connector {
   return ({ hostname, port }, callback) => {
     const opened = turn.then(() => openConnection(hostname, Number(port)));
     turn = opened.catch(() => undefined);
+    /* oxlint-disable promise/no-callback-in-promise -- undici wants a callback */
     opened.then(
       (socket) => callback(null, socket),
       (error: Error) => callback(error, null),

@@ -189,9 +189,9 @@ export function behaviourSuite(options: ManagerOptions): void {
       it("updates code in the running VM without a failed invocation", async () => {
         const { id, vm_id } = await deploy("echo", { name: "updating" });
         const failed: string[] = [];
-        let done = false;
+        const enough = new AbortController();
         const load = async () => {
-          while (!done) {
+          while (!enough.signal.aborted) {
             const reply = await manager.client.invokeFunction(id, { n: 1 });
             if (reply.status !== "success") failed.push(JSON.stringify(reply));
           }
@@ -202,7 +202,7 @@ export function behaviourSuite(options: ManagerOptions): void {
           await manager.client.updateFunction(id, { code });
           await manager.settled(id);
         }
-        done = true;
+        enough.abort();
         await Promise.all(callers);
         assert.deepEqual(failed, []);
         const item = await manager.client.getFunction(id);

@@ -10,6 +10,9 @@ import { TestManager, type ManagerOptions } from "../support/manager.ts";
 const fixtures = join(import.meta.dirname, "../fixtures/specification");
 const run = promisify(execFile);
 
+/** A printed program, as it stands. */
+const program = (name: string) => readFile(join(fixtures, name), "utf8");
+
 /** The specification's commands and programs, to the letter, against a manager of one driver. */
 export function specificationSuite(options: ManagerOptions): void {
   describe(`the specification on the ${options.driver} driver`, () => {
@@ -40,7 +43,6 @@ export function specificationSuite(options: ManagerOptions): void {
     };
     const pasteJson = async (name: string, functionId = "") =>
       JSON.parse(await paste(name, functionId));
-    const program = (name: string) => readFile(join(fixtures, name), "utf8");
     const deploy = (name: string, runtime: string, code: string) =>
       manager.deploy({ name, runtime, code });
 

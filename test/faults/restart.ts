@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { rm } from "node:fs/promises";
-import { readdir } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { TestManager, temporaryData, type ManagerOptions } from "../support/manager.ts";
@@ -27,8 +26,6 @@ export function restartSuite(options: ManagerOptions): void {
     });
 
     const vmPids = async () => (await manager.client.listVms()).map(({ pid }) => pid ?? 0);
-    const gone = (pids: number[]) =>
-      waitUntil("the VMs are gone", () => !pids.some(isAlive), 10_000);
 
     it("serves every function again after kill -9, with its history, and no VM is left", async () => {
       const { id } = await manager.deploy({ name: "kept", runtime: "node", code: hello });
@@ -105,6 +102,10 @@ export function restartSuite(options: ManagerOptions): void {
       assert.equal((await manager.client.getHealth()).status, "ok");
     });
   });
+}
+
+function gone(pids: number[]): Promise<void> {
+  return waitUntil("the VMs are gone", () => !pids.some(isAlive), 10_000);
 }
 
 function isAlive(pid: number): boolean {

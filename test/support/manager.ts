@@ -42,16 +42,14 @@ export class TestManager {
   static async start(options: ManagerOptions): Promise<TestManager> {
     const dataDir = options.dataDir ?? (await temporaryData());
     if (options.images !== undefined) await linkImages(dataDir, options.images);
+    const script = join(root, "src/cli-main.ts");
     const flags = ["--driver", options.driver, "--port", "0", "--data", dataDir, "--yes"];
-    const child = spawn(
-      // However the test ends, its manager ends with it.
-      "setpriv",
-      [
-        ...["--pdeathsig", "KILL", process.execPath, "--disable-warning=ExperimentalWarning"],
-        ...[join(root, "src/cli-main.ts"), "up", ...flags],
-      ],
-      { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, NO_COLOR: "1" } },
-    );
+    const node = [process.execPath, "--disable-warning=ExperimentalWarning"];
+    // However the test ends, its manager ends with it.
+    const child = spawn("setpriv", ["--pdeathsig", "KILL", ...node, script, "up", ...flags], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, NO_COLOR: "1" },
+    });
     let output = "";
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (text: string) => (output += text));
