@@ -33,8 +33,9 @@ export async function buildApp(
   installJsonBody(app);
   installOriginGuard(app);
   installErrorHandlers(app);
-  app.addHook("onRequest", async (request, reply) => {
+  app.addHook("onRequest", (request, reply, done) => {
     void reply.header("x-request-id", request.id);
+    done();
   });
   // The schemas describe answers, they do not filter them; the tests hold the two together.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http";
 import type { FastifyInstance } from "fastify";
 import { PlatformError } from "../core/errors.ts";
 
@@ -9,17 +10,20 @@ const loopbackNames: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[
  * point here (DNS rebinding).
  */
 export function installOriginGuard(app: FastifyInstance): void {
-  app.addHook("onRequest", async (request) => {
-    const host = request.headers.host ?? "";
-    const name = host.replace(/:\d+$/, "");
-    if (!loopbackNames.has(name) && !/^127(\.\d+){3}$/.test(name)) {
-      const message = `Forbidden host: found "${host}", want a loopback name such as "localhost"`;
-      throw new PlatformError("forbidden", message);
-    }
-    const { origin } = request.headers;
-    if (origin !== undefined && origin !== `http://${host}`) {
-      const message = `Forbidden origin: found "${origin}", want "http://${host}" or none`;
-      throw new PlatformError("forbidden", message);
-    }
+  app.addHook("onRequest", (request, _reply, done) => {
+    done(refusal(request.headers));
   });
+}
+
+function refusal({ host = "", origin }: IncomingHttpHeaders): PlatformError | undefined {
+  const name = host.replace(/:\d+$/, "");
+  if (!loopbackNames.has(name) && !/^127(\.\d+){3}$/.test(name)) {
+    const message = `Forbidden host: found "${host}", want a loopback name such as "localhost"`;
+    return new PlatformError("forbidden", message);
+  }
+  if (origin !== undefined && origin !== `http://${host}`) {
+    const message = `Forbidden origin: found "${origin}", want "http://${host}" or none`;
+    return new PlatformError("forbidden", message);
+  }
+  return undefined;
 }

@@ -11,6 +11,7 @@ import type {
   RuntimeClient,
 } from "../ports/runtime-client.ts";
 import { parseHealth, parseLoadOutcome, parseReply } from "./guest-replies.ts";
+import { GuestCall, type GuestAnswer } from "./guest-call.ts";
 import { pacedConnector } from "./paced-connector.ts";
 
 /** What a guest may send in one reply: a response and logs, escaped, with room to spare. */
@@ -29,7 +30,7 @@ export class HttpRuntimeClient implements RuntimeClient {
 class HttpGuestConnection implements GuestConnection {
   readonly #pool: Pool;
   readonly #where: string;
-  #token = "";
+  #headers: Record<string, string> = { "content-type": "application/json" };
 
   constructor({ host, port }: GuestAddress) {
     this.#where = `${host}:${port}`;
@@ -48,7 +49,7 @@ class HttpGuestConnection implements GuestConnection {
   }
 
   async adopt(token: string, instance: string): Promise<void> {
-    this.#token = token;
+    this.#headers = { ...this.#headers, authorization: `Bearer ${token}` };
     const { status, body } = await this.#post(
       "/control/adopt",
       JSON.stringify({ token, instance }),
@@ -83,9 +84,9 @@ class HttpGuestConnection implements GuestConnection {
 
   async isAlive(limitMs: number): Promise<boolean> {
     try {
-      const signal = AbortSignal.timeout(limitMs);
-      const answer = await this.#pool.request({ method: "GET", path: "/health", signal });
-      return parseHealth(answer.statusCode, await answer.body.text());
+      const limit = AbortSignal.timeout(limitMs);
+      const { status, body } = await this.#send({ method: "GET", path: "/health" }, limit);
+      return parseHealth(status, body);
     } catch {
       // Whatever it is that keeps the guest from answering, the answer is no.
       return false;
@@ -96,24 +97,23 @@ class HttpGuestConnection implements GuestConnection {
     await this.#pool.destroy();
   }
 
-  async #post(
-    path: string,
-    body: string,
-    signal?: AbortSignal,
-  ): Promise<{ status: number; body: string }> {
-    const options: Dispatcher.RequestOptions = {
-      method: "POST",
-      path,
-      body,
-      headers: { "content-type": "application/json", authorization: `Bearer ${this.#token}` },
-    };
-    if (signal !== undefined) options.signal = signal;
+  #post(path: string, body: string, signal?: AbortSignal): Promise<GuestAnswer> {
+    return this.#send({ method: "POST", path, body, headers: this.#headers }, signal);
+  }
+
+  async #send(options: Dispatcher.DispatchOptions, signal?: AbortSignal): Promise<GuestAnswer> {
+    signal?.throwIfAborted();
+    const call = new GuestCall();
+    const giveUp = () => call.abort(signal?.reason);
+    signal?.addEventListener("abort", giveUp, { once: true });
     try {
-      const answer = await this.#pool.request(options);
-      return { status: answer.statusCode, body: await answer.body.text() };
+      this.#pool.dispatch(options, call);
+      return await call.answer;
     } catch (error) {
       if (signal?.aborted === true) throw signal.reason;
       throw this.#broken(messageOf(error), error);
+    } finally {
+      signal?.removeEventListener("abort", giveUp);
     }
   }
 

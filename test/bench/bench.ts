@@ -36,7 +36,7 @@ async function load(subject: Subject, connections: number): Promise<LoadReport> 
     body: subject.body,
     connections,
     seconds,
-    warmUpSeconds: 1,
+    warmUpSeconds: 3,
   };
   const script = join(import.meta.dirname, "load.ts");
   const { stdout } = await run(process.execPath, [script, JSON.stringify(order)]);

@@ -28,8 +28,9 @@ export function invocationRoutes(platform: Platform): FastifyPluginCallbackTypeb
           },
         },
         // No body at all is an empty one.
-        preValidation: async (request) => {
+        preValidation: (request, _reply, next) => {
           request.body ??= {};
+          next();
         },
       },
       async ({ id, params, body }) =>
