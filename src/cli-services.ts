@@ -60,7 +60,7 @@ export async function composeTest(): Promise<TestServices> {
     checks: checkScripts(),
     runCheck: (name) => runNode(["--run", name], {}),
     runTests: (args) => {
-      const env = { FIRELET_TEST_IMAGES: config.dataDir, REQUIRE_VM: "1" };
+      const env = { FIRELET_TEST_IMAGES: testData, REQUIRE_VM: "1" };
       return runNode([...runnerOptions, ...withTestFiles(args)], env);
     },
   };

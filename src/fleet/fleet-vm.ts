@@ -22,12 +22,14 @@ export interface FleetVmDeps {
 /** What a VM is to be; which image that takes is looked up when it starts. */
 export type FleetVmSpec = Omit<VmSpec, "image"> & { readonly runtime: string };
 
-export interface FleetVmStart {
-  readonly signal: AbortSignal;
-  /** How long the code may take to load. */
-  readonly loadLimitMs: number;
-  /** Called between booting and loading. */
-  readonly onBooted: () => void;
+/** How long a guest that has answered `/health` may take to be taken over. */
+const adoptionLimitMs = 10_000;
+
+/** Somebody ended a VM while it was starting, which says nothing against starting another. */
+export class VmStoppedError extends PlatformError {
+  constructor(name: string) {
+    super("vm_start_failed", `VM "${name}" was stopped while it was starting`);
+  }
 }
 
 /** One VM of a fleet, from the decision to start it until nothing of it is left. */
@@ -39,7 +41,10 @@ export class FleetVm {
   #connection: GuestConnection | undefined;
   #revision: number | null = null;
   #readyAtMs = 0;
+  #drained: Promise<void> | undefined;
   #destroyed: Promise<void> | undefined;
+  /** Aborts what is under way when it is destroyed while it starts. */
+  readonly #ending = new AbortController();
   #inFlight = 0;
   #lastUsedMs = 0;
   #onIdle: (() => void) | undefined;
@@ -99,11 +104,19 @@ export class FleetVm {
     if (this.#inFlight === 0) this.#onIdle?.();
   }
 
-  /** From now on it takes no invocation; resolves when those in it have ended or `limitMs` is over. */
-  async drain(limitMs: number): Promise<void> {
+  /**
+   * From now on it takes no invocation; resolves when those in it have ended or `limitMs` is over.
+   * Repeatable; the first limit counts.
+   */
+  drain(limitMs: number): Promise<void> {
     this.#state = "stopping";
-    if (this.#inFlight === 0) return;
-    await new Promise<void>((resolve) => {
+    this.#drained ??= this.#untilIdle(limitMs);
+    return this.#drained;
+  }
+
+  #untilIdle(limitMs: number): Promise<void> {
+    if (this.#inFlight === 0) return Promise.resolve();
+    return new Promise((resolve) => {
       const deadline = this.#deps.clock.after(limitMs, resolve);
       this.#onIdle = () => {
         deadline.cancel();
@@ -118,42 +131,53 @@ export class FleetVm {
   }
 
   /**
-   * Boots, takes over and loads. Rejects with `vm_start_failed` or `code_rejected` and leaves
-   * nothing behind.
+   * Boots and takes over, so that code can be loaded. Rejects with `vm_start_failed`, or with
+   * `VmStoppedError` where it was destroyed meanwhile, and leaves nothing behind.
    */
-  async start(bundle: RevisionBundle, options: FleetVmStart): Promise<void> {
-    const { signal } = options;
-    try {
+  async boot(signal: AbortSignal): Promise<void> {
+    await this.#orNothing(signal, async (either) => {
       const image = await this.#deps.images.resolve(this.spec.runtime);
-      this.#running = await this.#deps.driver.boot({ ...this.spec, image }, signal);
-      signal.throwIfAborted();
+      either.throwIfAborted();
+      const running = await this.#deps.driver.boot({ ...this.spec, image }, either);
+      this.#running = running;
+      either.throwIfAborted();
       this.#state = "adopting";
-      options.onBooted();
-      const takeOver = this.#takeOver(this.#running, bundle, options);
-      await Promise.race([takeOver, this.#diesFirst(this.#running)]);
-      this.#state = "running";
-      this.#readyAtMs = this.#lastUsedMs = this.#deps.clock.monotonicMs();
-    } catch (error) {
-      await this.destroy();
-      throw error;
-    }
+      this.#connection = this.#deps.runtimeClient.connect(running.address);
+      const limit = AbortSignal.any([either, AbortSignal.timeout(adoptionLimitMs)]);
+      const adopted = this.#connection.adopt(this.#deps.clock.newToken(), this.spec.name, limit);
+      await Promise.race([adopted, this.#diesFirst(running)]);
+    });
   }
 
-  async #takeOver(
-    running: RunningVm,
-    bundle: RevisionBundle,
-    { signal, loadLimitMs }: FleetVmStart,
+  /** Loads the first revision into a booted VM. Rejects as `boot` does, and with `code_rejected`. */
+  async open(bundle: RevisionBundle, signal: AbortSignal, loadLimitMs: number): Promise<void> {
+    await this.#orNothing(signal, async (either) => {
+      const limit = AbortSignal.timeout(loadLimitMs);
+      try {
+        const outcome = await this.load(bundle, AbortSignal.any([either, limit]));
+        if (!outcome.loaded) throw new PlatformError("code_rejected", outcome.message);
+      } catch (error) {
+        if (!limit.aborted || either.aborted) throw error;
+        const message = `Code did not finish loading within ${loadLimitMs / 1000} s`;
+        throw new PlatformError("code_rejected", message, { cause: error });
+      }
+      this.#state = "running";
+      this.#readyAtMs = this.#lastUsedMs = this.#deps.clock.monotonicMs();
+    });
+  }
+
+  /** Does a step of the start; where it fails, nothing is left of the VM. */
+  async #orNothing(
+    signal: AbortSignal,
+    step: (either: AbortSignal) => Promise<void>,
   ): Promise<void> {
-    this.#connection = this.#deps.runtimeClient.connect(running.address);
-    await this.#connection.adopt(this.#deps.clock.newToken(), this.spec.name);
-    const limit = AbortSignal.timeout(loadLimitMs);
+    const { signal: ending } = this.#ending;
     try {
-      const outcome = await this.load(bundle, AbortSignal.any([signal, limit]));
-      if (!outcome.loaded) throw new PlatformError("code_rejected", outcome.message);
+      await step(AbortSignal.any([signal, ending]));
     } catch (error) {
-      if (!limit.aborted || signal.aborted) throw error;
-      const message = `Code did not finish loading within ${loadLimitMs / 1000} s`;
-      throw new PlatformError("code_rejected", message, { cause: error });
+      const stopped = ending.aborted && !signal.aborted;
+      await this.destroy();
+      throw stopped ? ending.reason : error;
     }
   }
 
@@ -161,7 +185,7 @@ export class FleetVm {
     const exit = await running.exited;
     throw new PlatformError(
       "vm_start_failed",
-      `Failed to create VM "${this.spec.name}": it ended while it was being taken over: ${exit.detail}`,
+      `Cannot start VM "${this.spec.name}": it ended while it was being taken over: ${exit.detail}`,
     );
   }
 
@@ -183,6 +207,7 @@ export class FleetVm {
   /** Ends it; calls under way reject with `vm_lost`. Repeatable. */
   destroy(): Promise<void> {
     this.#state = "stopping";
+    this.#ending.abort(new VmStoppedError(this.spec.name));
     this.#destroyed ??= this.#destroyOnce();
     return this.#destroyed;
   }

@@ -268,6 +268,80 @@ describe("Fleet.rollout", () => {
       [2, 2],
     );
   });
+
+  it("brings up to date what came up with the old revision while the new one booted", async () => {
+    const { clock, fleet, invoke, record, vms } = fleetOf();
+    const boots: (() => void)[] = [];
+    vms.bootWith = () => new Promise((resolve) => boots.push(resolve));
+    const woken = invoke("a");
+    await settle();
+    const deployed = deploy(fleet, { ...record, revision: 2, code: "new" });
+    await settle();
+    boots[0]?.();
+    await settle();
+    boots[1]?.();
+    await deployed;
+    await settle();
+    assert.deepEqual(
+      [...vms.vms.values()].map((vm) => vm.revision),
+      [2, 2],
+    );
+    for (const vm of vms.vms.values()) for (const id of vm.running) vm.answer(id);
+    assert.equal((await woken).status, "success");
+    await clock.advance(1);
+    fleet.tend();
+    await settle();
+    assert.equal(vms.vms.size, 1, "no more than max_vms are kept");
+  });
+
+  it("wakes the old revision for those who wait when the new one is refused", async () => {
+    const { fleet, invoke, record, vms } = fleetOf();
+    vms.loadWith = ({ revision }) =>
+      revision === 1 ? { loaded: true, logs: [] } : { loaded: false, message: "bad", logs: [] };
+    const refused = assert.rejects(deploy(fleet, { ...record, revision: 2, code: "bad" }));
+    const waiting = invoke("a");
+    await refused;
+    await settle();
+    vms.only.answer("a");
+    assert.equal((await waiting).revision, 1);
+  });
+
+  it("gives up a load that never ends soon after it is not wanted any more", async () => {
+    const { clock, fleet, record, vms } = fleetOf();
+    await deploy(fleet, record);
+    const newer = new AbortController();
+    vms.loadWith = (_bundle, signal) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason as Error));
+      });
+    const stuck = fleet.rollout({ ...wantedRevision(record), revision: 2 }, newer);
+    const superseded = assert.rejects(stuck, { message: "newer" });
+    newer.abort(new Error("newer"));
+    await clock.advance(1_000);
+    await superseded;
+  });
+});
+
+describe("Fleet.stop", () => {
+  it("leaves nothing of a VM that waits for its turn to start, and starts another instead", async () => {
+    const { fleet, invoke, vms } = fleetOf({ maxVms: 3, maxConcurrency: 1 });
+    const boots: (() => void)[] = [];
+    vms.bootWith = () => new Promise((resolve) => boots.push(resolve));
+    const calls = ["a", "b", "c"].map((id) => invoke(id));
+    await settle();
+    assert.equal(boots.length, 2, "two may start at once");
+    const third = fleet.vms[2];
+    assert.ok(third && fleet.stop(third.spec.id));
+    boots[0]?.();
+    boots[1]?.();
+    await settle();
+    boots[2]?.();
+    await settle();
+    assert.ok(![...vms.vms.keys()].includes(third.spec.id));
+    assert.equal(vms.vms.size, fleet.vms.length);
+    for (const vm of vms.vms.values()) for (const id of vm.running) vm.answer(id);
+    assert.equal((await Promise.all(calls)).length, 3);
+  });
 });
 
 describe("Fleet.tend", () => {
@@ -350,5 +424,33 @@ describe("Fleet.close", () => {
     await fleet.close(new PlatformError("shutting_down", "bye"));
     await waiting;
     assert.deepEqual(fleet.vms, []);
+  });
+
+  it("ends a VM that never lets itself be taken over", async () => {
+    const { fleet, invoke, vms } = fleetOf();
+    vms.adoptWith = (signal) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason as Error));
+      });
+    const waiting = assert.rejects(invoke("a"), { code: "shutting_down" });
+    await settle();
+    await fleet.close(new PlatformError("shutting_down", "bye"));
+    await waiting;
+    assert.equal(vms.vms.size, 0);
+  });
+
+  it("waits for a VM that was to go already no longer than for its invocations", async () => {
+    const { fleet, invoke, record, vms } = fleetOf();
+    await deploy(fleet, record);
+    const vm = vms.only;
+    const calls = ["a", "b"].map((id) => invoke(id));
+    await settle();
+    const closed = fleet.close(new PlatformError("shutting_down", "bye"));
+    vm.answer("a", { replace: true });
+    await settle();
+    vm.answer("b");
+    await Promise.all(calls);
+    // The manual clock stands still, so nothing here can have waited for the drain time.
+    await closed;
   });
 });

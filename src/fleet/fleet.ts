@@ -1,7 +1,7 @@
 import { messageOf, type PlatformError } from "../core/errors.ts";
 import { isHotChange, type FunctionRecord, type FunctionRevision } from "../core/function.ts";
 import type { GuestInvocation, GuestReply } from "../ports/runtime-client.ts";
-import type { FleetVm } from "./fleet-vm.ts";
+import { VmStoppedError, type FleetVm } from "./fleet-vm.ts";
 import { StartBackoff } from "./start-backoff.ts";
 import { VmPool, type StartOptions, type VmOwner, type VmPoolDeps } from "./vm-pool.ts";
 import { WaitingLine } from "./waiting-line.ts";
@@ -26,6 +26,12 @@ export type FleetSettings = VmOwner &
 
 /** The guest answers at the limit; this long after it, the manager answers in its place. */
 const timeoutGraceMs = 120;
+
+/** How long a load that is not wanted any more may still take. */
+const loadGraceMs = 1_000;
+
+/** Invocations at once in one VM, whatever its function allows: a connection each, on both sides. */
+const mostInOneVm = 512;
 
 /** The VMs of one function: picks one for each invocation, starts more, lets them go. */
 export class Fleet {
@@ -91,35 +97,68 @@ export class Fleet {
    * it, in a new VM otherwise. Rejects, with nothing changed, where it does not load.
    */
   async rollout(revision: FunctionRevision, options: StartOptions): Promise<void> {
-    const serving = this.#pool.staying.filter((vm) => vm.state === "running");
     const hot = this.#revision !== null && isHotChange(this.#revision, revision);
-    const loaded = hot ? await this.#loadInto(serving, revision) : [];
-    if (loaded.length === 0) await this.#start(revision, options);
-    this.#revision = revision;
-    for (const vm of serving) if (!loaded.includes(vm)) void this.#pool.retire(vm);
-    this.#serveLine();
+    try {
+      const loaded = hot && (await this.#loadInto(this.#running, revision, options.signal));
+      if (!loaded) await this.#startUnlessRefused(revision, options);
+      this.#revision = revision;
+      // Those that the new revision does not fit, and those that came up with the old one meanwhile.
+      for (const vm of this.#running) void this.#bringUpToDate(vm);
+    } finally {
+      // A VM that was coming may not have come, and the old revision serves on.
+      this.#serveLine();
+    }
   }
 
-  /** The first VM decides for all; a later one that refuses what it took is left out. */
-  async #loadInto(vms: readonly FleetVm[], revision: FunctionRevision): Promise<FleetVm[]> {
-    const loaded: FleetVm[] = [];
+  /**
+   * Whether one VM at least has taken the revision. The first decides for all: where it refuses,
+   * none is asked; one that refuses later, what another took, will be replaced.
+   */
+  async #loadInto(
+    vms: readonly FleetVm[],
+    revision: FunctionRevision,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    let loaded = false;
     for (const vm of vms) {
-      const outcome = await this.#pool.load(vm, this.#settings, revision);
-      if (outcome === "loaded") loaded.push(vm);
-      else if (outcome !== "lost" && loaded.length === 0) throw outcome;
+      // Once one has taken it there is no way back but forward.
+      if (!loaded) signal.throwIfAborted();
+      const outcome = await this.#pool.load(
+        vm,
+        this.#settings,
+        revision,
+        this.#untilTooLate(signal),
+      );
+      if (outcome === "loaded") loaded = true;
+      else if (outcome !== "lost" && !loaded) throw outcome;
     }
     return loaded;
   }
 
-  /** Stops what has been idle for too long and starts what `minVms` wants; called every second. */
+  /** Aborts a while after `signal`: a load in flight mostly ends well, and sparing its VM a restart pays. */
+  #untilTooLate(signal: AbortSignal): AbortSignal {
+    const tooLate = new AbortController();
+    const giveUp = () => {
+      this.#deps.clock.after(loadGraceMs, () => tooLate.abort(signal.reason));
+    };
+    if (signal.aborted) giveUp();
+    else signal.addEventListener("abort", giveUp, { once: true });
+    return AbortSignal.any([tooLate.signal, this.#closing.signal]);
+  }
+
+  /**
+   * Stops what has been idle for too long or is more than `maxVms`, and starts what `minVms`
+   * wants; called every second.
+   */
   tend(): void {
     if (this.#closing.signal.aborted || this.#revision === null) return;
-    const { minVms, idleTimeoutMs } = this.#settings;
+    const { minVms, maxVms, idleTimeoutMs } = this.#settings;
     const idleSince = this.#deps.clock.monotonicMs() - idleTimeoutMs;
+    const leastBusy = this.#running.toSorted((a, b) => a.inFlight - b.inFlight);
+    const excess = Math.max(0, leastBusy.length - maxVms);
+    for (const vm of leastBusy.slice(0, excess)) void this.#pool.retire(vm);
     const staying = this.#pool.staying;
-    const idle = staying.filter(
-      (vm) => vm.state === "running" && vm.inFlight === 0 && vm.lastUsedMs <= idleSince,
-    );
+    const idle = this.#running.filter((vm) => vm.inFlight === 0 && vm.lastUsedMs <= idleSince);
     const spare = Math.max(0, staying.length - minVms);
     for (const vm of idle.slice(0, spare)) void this.#pool.retire(vm);
     const missing = this.#backoff.allows() ? minVms - staying.length : 0;
@@ -141,7 +180,11 @@ export class Fleet {
   }
 
   get #capacity(): number {
-    return this.#settings.maxConcurrency || Number.POSITIVE_INFINITY;
+    return Math.min(this.#settings.maxConcurrency || mostInOneVm, mostInOneVm);
+  }
+
+  get #running(): FleetVm[] {
+    return this.#pool.staying.filter((vm) => vm.state === "running");
   }
 
   #takePlace(): FleetVm | undefined {
@@ -151,7 +194,7 @@ export class Fleet {
   #waitForPlace(timeoutMs: number): Promise<FleetVm> {
     if (this.#closing.signal.aborted) return Promise.reject(this.#closing.signal.reason as Error);
     // The function's timeout is for its handler: a VM that has to start first is not its fault.
-    const runs = this.#pool.staying.some((vm) => vm.state === "running" && !vm.suspect);
+    const runs = this.#running.some((vm) => !vm.suspect);
     const place = this.#line.wait(runs ? timeoutMs : Math.max(timeoutMs, this.#wakeMs));
     this.#scale();
     return place;
@@ -181,10 +224,22 @@ export class Fleet {
       await this.#bringUpToDate(vm);
       this.#serveLine();
     } catch (error) {
+      // Its place was given to another when it was stopped.
+      if (error instanceof VmStoppedError) return;
       const functionId = this.#settings.id;
       this.#deps.log.warn({ functionId, error: messageOf(error) }, "VM did not start");
       // Whoever waits learns why, unless another VM can still serve them.
       if (this.#pool.staying.length === 0) this.#line.rejectAll(error);
+    }
+  }
+
+  /** A VM that somebody stopped meanwhile says nothing against the revision. */
+  async #startUnlessRefused(revision: FunctionRevision, options: StartOptions): Promise<void> {
+    try {
+      await this.#start(revision, options);
+    } catch (error) {
+      if (!(error instanceof VmStoppedError)) throw error;
+      await this.#startUnlessRefused(revision, options);
     }
   }
 
@@ -193,7 +248,8 @@ export class Fleet {
     const current = this.#revision;
     if (current === null || vm.revision === current.revision) return;
     const fits = current.memoryMib === vm.spec.memoryMib && current.vcpus === vm.spec.vcpus;
-    const outcome = fits ? await this.#pool.load(vm, this.#settings, current) : "unfit";
+    const { signal } = this.#closing;
+    const outcome = fits ? await this.#pool.load(vm, this.#settings, current, signal) : "unfit";
     if (outcome !== "loaded") void this.#pool.retire(vm);
   }
 
@@ -204,7 +260,7 @@ export class Fleet {
       this.#backoff.succeeded();
       return vm;
     } catch (error) {
-      this.#backoff.failed();
+      if (!(error instanceof VmStoppedError)) this.#backoff.failed();
       throw error;
     }
   }

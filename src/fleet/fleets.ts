@@ -34,8 +34,10 @@ export class Fleets {
     return fleet;
   }
 
-  find(functionId: string): Fleet | undefined {
-    return this.#byFunction.get(functionId);
+  /** Tells a function's fleet of its changed record; one that keeps VMs running has a fleet. */
+  configure(record: FunctionRecord): void {
+    if (record.state === "ready" && record.minVms > 0) this.of(record);
+    this.#byFunction.get(record.id)?.configure(record);
   }
 
   /** VMs of one function, those that start or stop included. */

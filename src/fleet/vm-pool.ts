@@ -81,25 +81,18 @@ export class VmPool {
     );
     this.#vms.set(vm.spec.id, vm);
     try {
-      await this.#deps.starts.run(
-        () => this.#boot(vm, bundle(owner, revision), options),
-        options.signal,
-      );
+      // Code may take long to load, or for ever; only what costs the host is counted.
+      await this.#deps.starts.run(() => vm.boot(options.signal), options.signal);
+      options.onBooted?.();
+      await vm.open(bundle(owner, revision), options.signal, loadLimitMs);
     } catch (error) {
+      await vm.destroy();
       this.#vms.delete(vm.spec.id);
       throw error;
     }
+    this.#deps.log.info(idsOf(vm), "VM is running");
     void vm.exited.then((exit) => this.#noticeExit(vm, exit.detail));
     return vm;
-  }
-
-  async #boot(vm: FleetVm, code: RevisionBundle, options: StartOptions): Promise<void> {
-    await vm.start(code, {
-      signal: options.signal,
-      loadLimitMs,
-      onBooted: options.onBooted ?? (() => undefined),
-    });
-    this.#deps.log.info(idsOf(vm), "VM is running");
   }
 
   /**
@@ -110,9 +103,11 @@ export class VmPool {
     vm: FleetVm,
     owner: VmOwner,
     revision: FunctionRevision,
+    signal: AbortSignal,
   ): Promise<"loaded" | "lost" | PlatformError> {
     try {
-      const outcome = await vm.load(bundle(owner, revision), AbortSignal.timeout(loadLimitMs));
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(loadLimitMs)]);
+      const outcome = await vm.load(bundle(owner, revision), limit);
       return outcome.loaded ? "loaded" : new PlatformError("code_rejected", outcome.message);
     } catch (error) {
       // Whether the guest has switched is unknown now, so it cannot stay.

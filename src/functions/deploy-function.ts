@@ -26,6 +26,8 @@ export async function deployFunction(
   } catch (error) {
     // Whoever aborted, by a newer revision or a deletion, decides what becomes of the function.
     if (signal.aborted || registry.find(functionId) === undefined) return;
+    // The next start takes it up again.
+    if (error instanceof PlatformError && error.code === "shutting_down") return;
     const lastError = explain(error);
     log.warn({ functionId, revision: revision.revision, error: lastError }, "Deploy failed");
     await change({ state: record.deployed === null ? "error" : "ready", lastError });
@@ -48,7 +50,10 @@ async function rollOut(
   signal.throwIfAborted();
   let entered: Promise<unknown> = Promise.resolve();
   const onBooted = () => {
-    if (isFirst) entered = enter("deploying");
+    if (!isFirst) return;
+    entered = enter("deploying");
+    // It is looked at when the rollout has ended; until then nobody may take it for unhandled.
+    entered.catch(() => undefined);
   };
   await fleets.of(record).rollout(wantedRevision(record), { signal, onBooted });
   await entered;

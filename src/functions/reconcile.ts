@@ -10,8 +10,7 @@ export async function reconcile(platform: Platform): Promise<void> {
   await endStrays(platform);
   for (const record of platform.registry.list()) {
     if (isHalfDone(record)) platform.deployments.schedule(record.id);
-    // A fleet that exists keeps its `minVms` running by itself.
-    else if (record.state === "ready" && record.minVms > 0) platform.fleets.of(record);
+    else platform.fleets.configure(record);
   }
 }
 

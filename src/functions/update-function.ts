@@ -33,7 +33,7 @@ export async function updateFunction(
     const state = before.deployed === null ? "creating" : before.state;
     return { ...after, state, revision: before.revision + 1, lastError: null };
   });
-  fleets.find(id)?.configure(record);
+  fleets.configure(record);
   log.info({ functionId: id, revision: record.revision }, "Function updated");
   if (needsRollout) deployments.schedule(id);
   return record;

@@ -37,7 +37,7 @@ export interface GuestReply {
 /** A kept-alive connection to one guest's runtime server, speaking `docs/runtime-protocol.md`. */
 export interface GuestConnection {
   /** Takes the VM over: from now on its control calls need `token`. */
-  adopt(token: string, instance: string): Promise<void>;
+  adopt(token: string, instance: string, signal: AbortSignal): Promise<void>;
   /** Loads a revision beside the running one and switches to it only when it loaded. */
   load(bundle: RevisionBundle, signal: AbortSignal): Promise<LoadOutcome>;
   /** Rejects with `vm_lost` when the guest breaks the connection or the protocol. */

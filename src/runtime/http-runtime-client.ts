@@ -48,12 +48,10 @@ class HttpGuestConnection implements GuestConnection {
     });
   }
 
-  async adopt(token: string, instance: string): Promise<void> {
+  async adopt(token: string, instance: string, signal: AbortSignal): Promise<void> {
     this.#headers = { ...this.#headers, authorization: `Bearer ${token}` };
-    const { status, body } = await this.#post(
-      "/control/adopt",
-      JSON.stringify({ token, instance }),
-    );
+    const wish = JSON.stringify({ token, instance });
+    const { status, body } = await this.#post("/control/adopt", wish, signal);
     if (status !== 200) throw this.#broken(`adopt was answered ${status}: ${body.slice(0, 300)}`);
   }
 

@@ -78,10 +78,9 @@ export class FakeVms implements VmDriver, RuntimeClient {
   boots = 0;
   /** What the next boots do; they succeed at once unless told otherwise. */
   bootWith: (spec: VmSpec, signal: AbortSignal) => Promise<void> = () => Promise.resolve();
-  loadWith: (bundle: RevisionBundle) => LoadOutcome | Promise<LoadOutcome> = () => ({
-    loaded: true,
-    logs: [],
-  });
+  adoptWith: (signal: AbortSignal) => Promise<void> = () => Promise.resolve();
+  loadWith: (bundle: RevisionBundle, signal: AbortSignal) => LoadOutcome | Promise<LoadOutcome> =
+    () => ({ loaded: true, logs: [] });
 
   /** The only VM there is. */
   get only(): FakeVm {
@@ -125,9 +124,9 @@ export class FakeVms implements VmDriver, RuntimeClient {
     const vm = this.vms.get(host);
     if (vm === undefined) throw new Error(`No VM ${host}`);
     return {
-      adopt: () => Promise.resolve(),
-      load: async (bundle) => {
-        const outcome = await this.loadWith(bundle);
+      adopt: (_token, _instance, signal) => this.adoptWith(signal),
+      load: async (bundle, signal) => {
+        const outcome = await this.loadWith(bundle, signal);
         if (outcome.loaded) vm.revision = bundle.revision;
         return outcome;
       },
