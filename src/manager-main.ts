@@ -1,4 +1,4 @@
-import { chmod, mkdir } from "node:fs/promises";
+import { chmod, mkdir, stat } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
@@ -100,9 +100,10 @@ function createLog({ logLevel }: Config): Logger {
 
 /** Makes the data folder and holds it, so that no two managers work on one. */
 async function takeDataFolder(dataDir: string): Promise<Disposable> {
-  await mkdir(dataDir, { recursive: true });
-  // VMs run under users of their own, who pass through to their images and read nothing else.
-  await chmod(dataDir, 0o711);
+  await mkdir(dataDir, { recursive: true, mode: 0o711 });
+  // VMs run under users of their own, who pass through to their files and read nothing else. Of a
+  // folder that was there no more is changed than that takes.
+  await chmod(dataDir, (await stat(dataDir)).mode | 0o111);
   const lock = tryExclusiveLock(join(dataDir, "manager.lock"));
   if (lock === null) {
     throw new Error(

@@ -115,7 +115,7 @@ export const FunctionItem = Type.Object({
 });
 export type FunctionItem = Static<typeof FunctionItem>;
 
-const limit = Type.Integer({ minimum: 1, maximum: 1000, default: 100 });
+const limit = Type.Integer({ minimum: 1, maximum: 1000 });
 const offset = Type.Integer({ minimum: 0, default: 0 });
 
 export const ListFunctionsQuery = Type.Object(
@@ -123,7 +123,7 @@ export const ListFunctionsQuery = Type.Object(
     name: Type.Optional(Type.String()),
     state: Type.Optional(FunctionStateSchema),
     runtime: Type.Optional(Type.String()),
-    limit: Type.Optional(limit),
+    limit: Type.Optional(Type.Integer({ ...limit, description: "All of them unless given" })),
     offset: Type.Optional(offset),
   },
   { additionalProperties: false },
@@ -155,7 +155,7 @@ export type MessageResponse = Static<typeof MessageResponse>;
 
 export const ListInvocationsQuery = Type.Object(
   {
-    limit: Type.Optional(limit),
+    limit: Type.Optional(Type.Integer({ ...limit, default: 100 })),
     offset: Type.Optional(offset),
     status: Type.Optional(InvocationStatusSchema),
     since: Type.Optional(Timestamp),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { InjectOptions } from "fastify";
 import { startMemoryPlatform, type MemoryPlatform } from "../../test/support/memory-platform.ts";
+import { PlatformError } from "../core/errors.ts";
 import { waitUntil } from "../../test/support/wait-until.ts";
 
 const hello = { name: "hello", runtime: "node", code: "async function handler() {}" };
@@ -90,6 +91,10 @@ describe("the HTTP API", () => {
       [{ url: `${url}?limit=0` }, 400, "invalid_request"],
       [{ url: `${url}?state=asleep` }, 400, "invalid_request"],
       [{ url: "/v1/vms/nobody" }, 404, "vm_not_found"],
+      [{ url: "/v1/functions/%zz" }, 400, "invalid_request"],
+      [{ url: `/v1/functions/${"x".repeat(200)}` }, 404, "function_not_found"],
+      [{ url: `/v1/functions/${"x".repeat(2000)}` }, 400, "invalid_request"],
+      [{ url, headers: { host: "evil.example" } }, 403, "forbidden"],
       [
         { method: "POST", url, headers: json, payload: JSON.stringify("x".repeat(9_000_000)) },
         413,
@@ -170,6 +175,10 @@ describe("the HTTP API", () => {
       "{}",
     ]);
     assert.equal((await post(url, { evnt: 1 })).status, 400);
+    const exact = '{"event":{"id":12345678901234567890,"x":1.0}}';
+    const headers = { "content-type": "application/json" };
+    assert.equal((await call({ method: "POST", url, headers, payload: exact })).status, 200);
+    assert.equal(seen.at(-1), '{"id":12345678901234567890,"x":1.0}');
   });
 
   it("waits for a deploy, and says why one failed", async () => {
@@ -218,6 +227,15 @@ describe("the HTTP API", () => {
       [item.state, item.revision, item.deployed_revision, item.last_error],
       ["ready", 2, 1, "bad code"],
     );
+  });
+
+  it("keeps VMs running from the moment that min_vms says so", async () => {
+    const id = await create({ name: "warm" });
+    const url = `/v1/functions/${id}`;
+    await memory.platform.fleets.close(id, new PlatformError("shutting_down", "as in a restart"));
+    assert.equal((await call({ url })).body.item.vms, 0);
+    await call({ method: "PUT", url, payload: { min_vms: 1 } });
+    await waitUntil("a VM runs", async () => (await call({ url })).body.item.vms === 1);
   });
 
   it("deletes a function once", async () => {

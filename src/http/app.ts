@@ -2,7 +2,7 @@ import swagger from "@fastify/swagger";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import type { Platform } from "../functions/platform.ts";
-import { installErrorHandlers } from "./error-handler.ts";
+import { answerFrameworkError, installErrorHandlers } from "./error-handler.ts";
 import type { HostFacts } from "./host-facts.ts";
 import { installJsonBody } from "./json-body.ts";
 import { installOriginGuard } from "./origin-guard.ts";
@@ -27,16 +27,21 @@ export async function buildApp(
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => platform.clock.newId(),
     bodyLimit: maxBodyBytes,
-    routerOptions: { ignoreTrailingSlash: true },
+    // Names have at most 63 characters, which percent encoding can treble.
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 256 },
+    // Our own 503 has the body of all errors.
+    return503OnClosing: false,
+    frameworkErrors: answerFrameworkError,
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.setValidatorCompiler(requestValidator());
   installJsonBody(app);
-  installOriginGuard(app);
-  installErrorHandlers(app);
+  // First, so that a refusal has it too.
   app.addHook("onRequest", (request, reply, done) => {
     void reply.header("x-request-id", request.id);
     done();
   });
+  installOriginGuard(app);
+  installErrorHandlers(app);
   // The schemas describe answers, they do not filter them; the tests hold the two together.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   await app.register(swagger, { openapi: openapiInfo(host.version) });

@@ -25,6 +25,17 @@ export function installErrorHandlers(app: FastifyInstance): void {
   });
 }
 
+/** An address that the router could not read; no hook has seen the request. */
+export function answerFrameworkError(
+  error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  const message = `Malformed address: ${error.message}`;
+  void reply.header("x-request-id", request.id);
+  void send(reply, new PlatformError("invalid_request", message, { cause: error }));
+}
+
 function send(reply: FastifyReply, error: PlatformError): FastifyReply {
   const body: ErrorResponse = { error: error.message, code: error.code };
   if (error.retryAfterSeconds !== undefined) {

@@ -24,6 +24,24 @@ describe("parseReply", () => {
     assert.deepEqual([reply.response, reply.replace], [null, true]);
   });
 
+  it("keeps numbers that JavaScript would change, in the response alone", () => {
+    const body =
+      '{"status":"success","duration_ms":1.0,"revision":1.0,"logs":[],"response":{"id":12345678901234567890,"x":1.0}}';
+    const reply = parseReply(200, body);
+    assert.equal(JSON.stringify(reply.response), '{"id":12345678901234567890,"x":1.0}');
+    assert.deepEqual([reply.durationMs, reply.revision], [1, 1]);
+  });
+
+  it("keeps no more of logs and texts than a runtime server would send", () => {
+    const large = "x".repeat(200 * 1024);
+    const reply = parseReply(
+      200,
+      JSON.stringify({ ...failed, error: large, logs: [large, large] }),
+    );
+    assert.deepEqual(reply.logs, [large, "[firelet] logs cut at 262144 bytes"]);
+    assert.equal(reply.failure?.message.length, 64 * 1024);
+  });
+
   const lies: readonly [what: string, status: number, body: string][] = [
     ["another status code", 503, '{"error":"No code is loaded"}'],
     ["no JSON", 200, "<html>"],

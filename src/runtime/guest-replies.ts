@@ -1,7 +1,14 @@
-import { invocationStatuses, type InvocationStatus } from "../core/invocation.ts";
+import { invocationLimits, invocationStatuses, type InvocationStatus } from "../core/invocation.ts";
+import { cutText } from "../lib/cut-text.ts";
+import { asNumber, parseExactJson } from "../lib/exact-json.ts";
 import type { GuestReply, LoadOutcome } from "../ports/runtime-client.ts";
 
 /** Reading what an untrusted guest sent. Each parser throws an `Error` that says what was wrong. */
+
+const logsCut = `[firelet] logs cut at ${invocationLimits.logBytes} bytes`;
+
+/** Of a message or a stack, in bytes. */
+const maxTextBytes = 64 * 1024;
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -36,7 +43,7 @@ export function parseReply(status: number, body: string): GuestReply {
         : {
             message: text(reply["error"], "error"),
             type: text(reply["error_type"], "error_type"),
-            stack: typeof reply["stack"] === "string" ? reply["stack"] : null,
+            stack: reply["stack"] == null ? null : text(reply["stack"], "stack"),
           },
     revision: nonNegative(reply["revision"], "revision"),
     replace: reply["replace"] === true,
@@ -56,7 +63,7 @@ function loadError(value: unknown): string {
 function objectOf(body: string): Fields {
   let value: unknown;
   try {
-    value = JSON.parse(body);
+    value = parseExactJson(body);
   } catch {
     throw new Error(`the guest sent no JSON but: ${body.slice(0, 200)}`);
   }
@@ -74,15 +81,20 @@ function lines(value: unknown): readonly string[] {
   if (!Array.isArray(value) || !value.every((line) => typeof line === "string")) {
     throw new Error("the guest sent logs that are no list of strings");
   }
-  return value;
+  // The runtime server cuts them; code that took its place need not.
+  let room = invocationLimits.logBytes;
+  const fits = value.findIndex((line: string) => (room -= Buffer.byteLength(line)) < 0);
+  // One more for the mark that says that they were cut.
+  return fits < 0 ? value : [...value.slice(0, fits), logsCut];
 }
 
 function text(value: unknown, name: string): string {
   if (typeof value !== "string") throw new Error(`the guest sent no text as ${name}`);
-  return value;
+  return cutText(value, maxTextBytes);
 }
 
-function nonNegative(value: unknown, name: string): number {
+function nonNegative(given: unknown, name: string): number {
+  const value = asNumber(given);
   if (typeof value !== "number" || !Number.isFinite(value) || value < 0) {
     throw new Error(`the guest sent no number as ${name}`);
   }

@@ -118,10 +118,10 @@ function itemOf(record: FunctionRecord, fleets: Fleets): FunctionItem {
 }
 
 function select(records: readonly FunctionRecord[], query: ListFunctionsQuery): FunctionRecord[] {
-  const { name, state, runtime, limit = 100, offset = 0 } = query;
+  const { name, state, runtime, limit, offset = 0 } = query;
   return records
     .filter((record) => name === undefined || record.name === name)
     .filter((record) => state === undefined || record.state === state)
     .filter((record) => runtime === undefined || record.runtime === runtime)
-    .slice(offset, offset + limit);
+    .slice(offset, limit === undefined ? undefined : offset + limit);
 }

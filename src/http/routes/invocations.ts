@@ -27,6 +27,7 @@ export function invocationRoutes(platform: Platform): FastifyPluginCallbackTypeb
             ...errorAnswers(400, 404, 409, 413, 415, 429, 502, 503),
           },
         },
+        config: { exactNumbers: true },
         // No body at all is an empty one.
         preValidation: (request, _reply, next) => {
           request.body ??= {};
