@@ -15,7 +15,7 @@ export interface ChildExit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A program that was started; it leads a process group of its own. */
+/** A program that was started; it leads a process group of its own, which ends when it does. */
 export interface Child {
   readonly pid: number;
   readonly stdout: Readable;
@@ -23,7 +23,8 @@ export interface Child {
   /** Resolves, never rejects, when the program has ended. Its output may still be coming in. */
   readonly exited: Promise<ChildExit>;
   /**
-   * Ends the program and everything in its group: SIGTERM, then SIGKILL after `graceMs`.
+   * Ends the program and everything in its group: SIGTERM, then SIGKILL after `graceMs`, or for
+   * the others as soon as the program has ended.
    * Resolves when it has ended. Repeatable.
    */
   stop(graceMs: number): Promise<ChildExit>;
@@ -59,7 +60,11 @@ export async function startChild(
     stdio: ["ignore", "pipe", "pipe", ...descriptors],
   });
   const exited = new Promise<ChildExit>((resolve) => {
-    child.once("exit", (code, signal) => resolve({ code, signal }));
+    child.once("exit", (code, signal) => {
+      // What the program started may live on, and keeps its number from others until it ends.
+      if (child.pid !== undefined) signalGroup(child.pid, "SIGKILL");
+      resolve({ code, signal });
+    });
   });
   await once(child, "spawn");
   const { pid, stdout, stderr } = child;
@@ -73,8 +78,6 @@ export async function startChild(
     const force = setTimeout(() => signalGroup(pid, "SIGKILL"), graceMs);
     const exit = await exited;
     clearTimeout(force);
-    // The program has gone, what it started may have ignored the first signal.
-    signalGroup(pid, "SIGKILL");
     return exit;
   };
   return { pid, stdout, stderr, exited, stop };
@@ -104,7 +107,8 @@ function signalGroup(leader: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-leader, signal);
   } catch (error) {
-    // ESRCH: the whole group has ended already.
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    // ESRCH: the whole group has ended already. EPERM: what is left of it has become another user's.
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "ESRCH" && code !== "EPERM") throw error;
   }
 }
