@@ -1,6 +1,7 @@
+import type { Stats } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { PlatformError } from "../core/errors.ts";
+import { messageOf, PlatformError } from "../core/errors.ts";
 import type { VmImage } from "../core/runtime.ts";
 import type { CataloguedRuntime, ImageCatalog } from "../ports/image-catalog.ts";
 import { hashFile } from "./hash-file.ts";
@@ -68,12 +69,13 @@ export class BuiltImageCatalog implements ImageCatalog {
   ): Promise<{ path: string; sha256: string }> {
     const named = this.#overrides[runtime]?.[kind];
     if (named !== undefined) {
+      const setting = `the setting "images.${runtime}.${kind}"`;
       const found = await stat(named).catch(() => null);
-      if (found === null) throw notFound(named, `the setting "images.${runtime}.${kind}" names it`);
-      const state = `${named}\0${found.size}\0${found.mtimeMs}\0${found.ino}`;
-      const digest = this.#digests.get(state) ?? hashFile(named);
-      this.#digests.set(state, digest);
-      return { path: named, sha256: await digest };
+      if (found === null) throw notFound(named, `${setting} names it`);
+      const sha256 = await this.#digestOf(named, found).catch((error: unknown) => {
+        throw notFound(named, `${setting} names it, and it cannot be read: ${messageOf(error)}`);
+      });
+      return { path: named, sha256 };
     }
     const remedy = `build it with "firelet images build ${runtime}"`;
     const built = await readPart(this.#imagesDir, part);
@@ -85,6 +87,19 @@ export class BuiltImageCatalog implements ImageCatalog {
     if ((await stat(path).catch(() => null))?.size !== output.sizeBytes)
       throw notFound(path, remedy);
     return { path, sha256: output.sha256 };
+  }
+
+  /** The digest of a file that the configuration names; one that cannot be read is tried again. */
+  async #digestOf(path: string, { size, mtimeMs, ino }: Stats): Promise<string> {
+    const state = `${path}\0${size}\0${mtimeMs}\0${ino}`;
+    const digest = this.#digests.get(state) ?? hashFile(path);
+    this.#digests.set(state, digest);
+    try {
+      return await digest;
+    } catch (error) {
+      this.#digests.delete(state);
+      throw error;
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { temporaryFolder, writeFiles } from "../../test/support/package-sources.ts";
@@ -57,6 +57,14 @@ test("BuiltImageCatalog takes files that the configuration names, and their dige
     code: "runtime_image_not_found",
     message: `Runtime image not found: ${rootfs}: the setting "images.small.rootfs" names it`,
   });
+  await mkdir(rootfs);
+  await assert.rejects(catalog.resolve("small"), {
+    code: "runtime_image_not_found",
+    message: /mine\.ext4: the setting "images\.small\.rootfs" names it, .*cannot be read: EISDIR/,
+  });
+  const digests = (await catalog.list()).map(({ imageDigest }) => typeof imageDigest);
+  assert.deepEqual(digests, ["object", "string"], "the other runtime has its image");
+  await rmdir(rootfs);
   await writeFile(rootfs, "one");
   const first = await catalog.resolve("small");
   assert.equal(first.rootfs, rootfs);
