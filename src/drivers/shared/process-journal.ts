@@ -1,6 +1,7 @@
-import { readdir, readFile, readlink, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, readlink, stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { writeFileAtomic } from "../../os/atomic-file.ts";
 import { isVmUid } from "./vm-user.ts";
 
 /**
@@ -32,17 +33,19 @@ export async function describeProcess(
   return { pid, startTicks: found.startTicks, bootId: await hostBootId(), executable, uid };
 }
 
+/** Writes the journal at `path`, which a reader finds whole or as it was before. */
 export async function writeJournal(path: string, entry: JournaledProcess): Promise<void> {
-  await writeFile(path, `${JSON.stringify(entry, null, 2)}\n`, { mode: 0o600 });
+  await writeFileAtomic(path, `${JSON.stringify(entry, null, 2)}\n`, 0o600);
 }
 
-/** The journal at `path`; undefined where there is none, or none that was written whole. */
+/** The journal at `path`; undefined where there is none that can be read. */
 export async function readJournal(path: string): Promise<JournaledProcess | undefined> {
   try {
     const entry = JSON.parse(await readFile(path, "utf8")) as JournaledProcess;
     return Number.isInteger(entry.pid) && entry.pid > 1 ? entry : undefined;
   } catch {
-    // Whoever was killed before the journal was written took the VM along, by its death signal.
+    // A manager that was killed before it wrote the first journal took the VM along, by its death
+    // signal, before the VM was given a function: nothing can have detached itself.
     return undefined;
   }
 }
