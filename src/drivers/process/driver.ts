@@ -24,10 +24,11 @@ export class ProcessDriver implements VmDriver {
   constructor(options: ProcessDriverOptions) {
     this.#runner = new VmRunner(
       {
+        stderr: "console",
         userFor: (spec, slot, folder) => this.#userFor(spec, slot, folder),
         async launch(spec, address, runFolder) {
           const { argv, env } = processCommandLine(hostImage(spec), address, runFolder);
-          return { program: "The runtime server", argv, env, files: [], stderr: "console" };
+          return { program: "The runtime server", argv, env, files: [] };
         },
       },
       options,

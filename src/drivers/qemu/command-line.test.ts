@@ -43,6 +43,16 @@ describe("qemuCommandLine", () => {
     assert.match(valuesOf(argv, "-drive").join(), /readonly=on/);
   });
 
+  it("gives the guest a host name that Linux takes, however long the function's is", () => {
+    const hostNameOf = (name: string) =>
+      / firelet\.hostname=(\S+)/.exec(
+        valuesOf(qemuCommandLine(emulated, { ...guest, name }), "-append").join(),
+      )?.[1];
+    assert.equal(hostNameOf(guest.name), guest.name);
+    assert.equal(hostNameOf(`fn-${"x".repeat(63)}-550e8400`), `fn-${"x".repeat(60)}`);
+    assert.equal(hostNameOf(`fn-${"x".repeat(59)}-550e8400`), `fn-${"x".repeat(59)}`);
+  });
+
   it("tells an emulated kernel its counter's rate, and leaves out the chip to measure it by", () => {
     const argv = qemuCommandLine(emulated, guest);
     assert.match(valuesOf(argv, "-append").join(), / tsc_early_khz=2596122\b/);

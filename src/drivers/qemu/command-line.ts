@@ -50,7 +50,10 @@ export function qemuCommandLine(machine: QemuMachine, guest: QemuGuest): Argv {
   ].join(",");
   return [
     ...machineArguments(machine, memoryMib),
-    ...kernelArguments(machine, [`firelet.ip=${guestAddress}`, `firelet.hostname=${name}`]),
+    ...kernelArguments(machine, [
+      `firelet.ip=${guestAddress}`,
+      `firelet.hostname=${hostName(name)}`,
+    ]),
     ...[
       ["-name", name],
       ["-smp", String(vcpus)],
@@ -65,6 +68,11 @@ export function qemuCommandLine(machine: QemuMachine, guest: QemuGuest): Argv {
     ...consoleOnStdio,
     ...control,
   ];
+}
+
+/** What Linux takes as the name of a host: 64 bytes, of which DNS allows 63 in a label. */
+function hostName(name: string): string {
+  return name.slice(0, 63).replace(/-+$/, "");
 }
 
 /** Starts a guest that has no disk, says on its console that it runs, and ends. */
@@ -91,10 +99,10 @@ const control = [
 
 /**
  * The processor that is emulated: what Node, Python and OpenSSL make use of, in exact words so that
- * it is the same under another QEMU. `max` has more for a kernel to set up, and boots 10 % slower.
+ * it is the same under another QEMU; 7.2, the oldest, warns of what it cannot emulate. `max` has more for a kernel to set up, and boots 10 % slower.
  */
 const emulatedProcessor = [
-  "qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+rdrand,+rdseed",
+  "qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+rdrand",
   "+aes,+pclmulqdq,+movbe,+bmi1,+bmi2,+adx",
 ].join(",");
 

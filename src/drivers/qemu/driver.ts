@@ -1,10 +1,11 @@
 import { constants } from "node:fs";
-import { chmod, type FileHandle, open } from "node:fs/promises";
+import { chmod, open } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { VmImage } from "../../core/runtime.ts";
 import { type GuestAddress, guestPort, type VmSpec } from "../../core/vm.ts";
 import type { RunningVm, VmCapability, VmDriver, VmProbe } from "../../ports/vm-driver.ts";
+import { openAll } from "../shared/open-all.ts";
 import type { VmLaunch } from "../shared/vm-launch.ts";
 import { VmRunner, type VmRunnerOptions } from "../shared/vm-runner.ts";
 import type { VmUser } from "../shared/vm-user.ts";
@@ -33,6 +34,7 @@ export class QemuDriver implements VmDriver {
     this.#options = options;
     this.#runner = new VmRunner(
       {
+        stderr: "vmm",
         userFor: (spec, slot) => this.#userFor(spec, slot),
         launch: (spec, address) => this.#launch(spec, address),
         onReady: (runFolder) => restrictSocket(join(runFolder, qmpSocket)),
@@ -77,7 +79,6 @@ export class QemuDriver implements VmDriver {
       argv: qemuCommandLine(machine, { name, vcpus, memoryMib, guestPort, ...address }),
       env: { PATH: process.env["PATH"] ?? "" },
       files: await openAll([image.kernel, image.initramfs, image.rootfs]),
-      stderr: "vmm",
     };
   }
 
@@ -94,15 +95,6 @@ export class QemuDriver implements VmDriver {
 function vmImage({ image }: VmSpec): VmImage {
   if (image.kind === "vm") return image;
   throw new Error(`QEMU starts no image of the kind "${image.kind}"`);
-}
-
-async function openAll(paths: readonly string[]): Promise<FileHandle[]> {
-  const opened = await Promise.allSettled(paths.map((path) => open(path)));
-  const files = opened.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
-  const failed = opened.find((one) => one.status === "rejected");
-  if (failed === undefined) return files;
-  await Promise.all(files.map((file) => file.close()));
-  throw failed.reason;
 }
 
 /** Linux's O_PATH, which Node does not name: a descriptor for what a path leads to, whatever it is. */

@@ -8,7 +8,7 @@ import { hostBootId } from "../shared/process-journal.ts";
 import { isOpenToAll, proveUserSeparation, type VmUser, vmUser } from "../shared/vm-user.ts";
 import type { QemuMachine } from "./command-line.ts";
 import { ProbeCache } from "./probe-cache.ts";
-import { type ProbeImage, tryCounter, tryKernel } from "./trial.ts";
+import { type ProbeImage, TrialTimeoutError, tryCounter, tryKernel } from "./trial.ts";
 
 export interface QemuProbeOptions {
   readonly dataDir: string;
@@ -61,9 +61,8 @@ async function examine(path: string, options: QemuProbeOptions): Promise<QemuHos
   const trial = await cache.get("qemu-tcg", conditions, () => tryCounter(path, userOf(users, 0)));
   const obstacle = await obstacleToKvm(options, async (image) => {
     const stamps = [await stampOf(image.kernel), await stampOf(image.initramfs)];
-    return cache.get("qemu-kvm", [...conditions, ...stamps], () =>
-      tryKernel(path, image, userOf(users, 0)).then(() => null, messageOf),
-    );
+    const attempt = () => tryKernel(path, image, userOf(users, 0)).then(() => null, refusalOf);
+    return cache.get("qemu-kvm", [...conditions, ...stamps], attempt).catch(messageOf);
   });
   if (options.accelerator === "kvm" && obstacle !== null) {
     return unusable(`KVM is asked for and cannot be used: ${obstacle}`, "Let it be chosen: auto");
@@ -75,6 +74,12 @@ async function examine(path: string, options: QemuProbeOptions): Promise<QemuHos
     userFor: (slot) => userOf(users, slot),
     preliminary: obstacle === noImage,
   };
+}
+
+/** KVM's own reason, to be kept; rejects where there was only no time, which is no reason to keep. */
+function refusalOf(error: unknown): string {
+  if (error instanceof TrialTimeoutError) throw error;
+  return messageOf(error);
 }
 
 /** Why KVM is not used; null where a guest has started under it. */

@@ -1,4 +1,4 @@
-import { chown, type FileHandle, mkdtemp, open, rm, writeFile } from "node:fs/promises";
+import { chown, type FileHandle, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -6,6 +6,7 @@ import { finished } from "node:stream/promises";
 
 import { messageOf } from "../../core/errors.ts";
 import { ChildEndedError, readyBeforeExit, startChild } from "../../os/child-process.ts";
+import { openAll } from "../shared/open-all.ts";
 import { OutputTail } from "../shared/output-tail.ts";
 import { confined, type VmUser } from "../shared/vm-user.ts";
 import { biosCommandLine, probeCommandLine, qmpSocket, type QemuMachine } from "./command-line.ts";
@@ -35,6 +36,11 @@ export interface QemuTrial {
   readonly counterKhz: number;
 }
 
+/** Nothing was decided in time: the guest may start another time, on a host that is less busy. */
+export class TrialTimeoutError extends Error {
+  override readonly name = "TrialTimeoutError";
+}
+
 /** Runs the counter program in software. Rejects with QEMU's own words where that does not work. */
 export async function tryCounter(path: string, user: VmUser | null): Promise<QemuTrial> {
   const machine: QemuMachine = { path, accelerator: "tcg", counterKhz: null };
@@ -58,7 +64,7 @@ export async function tryKernel(
   user: VmUser | null,
 ): Promise<void> {
   const argv = probeCommandLine({ path, accelerator: "kvm", counterKhz: null });
-  const files = [await open(image.kernel), await open(image.initramfs)];
+  const files = await openAll([image.kernel, image.initramfs]);
   await tryOut({ argv, user, limitMs: kernelLimitMs, files }, async (_, console, signal) => {
     const aborted = new Promise((_resolve, reject) => {
       signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
@@ -102,7 +108,9 @@ async function tryOut<T>(trial: Trial, proof: Proof<T>): Promise<T> {
     if (error instanceof ChildEndedError) await finished(child.stderr);
     const why = limit.aborted ? `no guest started within ${limitMs / 1000} s` : messageOf(error);
     const words = errors.lastLines(400).replaceAll("\n", "; ");
-    throw new Error(words === "" ? why : `${why}: ${words}`, { cause: error });
+    const message = words === "" ? why : `${why}: ${words}`;
+    const Failure = limit.aborted ? TrialTimeoutError : Error;
+    throw new Failure(message, { cause: error });
   }
 }
 

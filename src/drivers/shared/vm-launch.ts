@@ -11,12 +11,12 @@ export interface VmLaunch {
   readonly env: Readonly<Record<string, string>>;
   /** The child finds them as descriptors 3, 4 and so on; closed by the caller once it started. */
   readonly files: readonly FileHandle[];
-  /** Whether standard error is the guest speaking, or the VMM. */
-  readonly stderr: "console" | "vmm";
 }
 
 /** What one VMM brings to the common way in which VMs come and go. */
 export interface Vmm {
+  /** Whether standard error is the guest speaking, or the VMM. */
+  readonly stderr: "console" | "vmm";
   /** The user for the VM at the address `slot`, with files in `folder`; null is the manager's. */
   userFor(spec: VmSpec, slot: number, folder: string): Promise<VmUser | null>;
   /** `runFolder` is the working folder of the process, absolute. */

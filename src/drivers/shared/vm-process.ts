@@ -5,6 +5,7 @@ import type { VmSpec } from "../../core/vm.ts";
 import {
   type Child,
   ChildEndedError,
+  type ChildExit,
   describeExit,
   readyBeforeExit,
   startChild,
@@ -40,6 +41,12 @@ const listening = "runtime-server: listening on";
 interface StartedVm {
   readonly child: Child;
   readonly exited: Promise<VmExit>;
+}
+
+/** The same log twice where the VMM and its guest cannot be told apart. */
+interface VmLogs {
+  readonly console: BoundedLog;
+  readonly vmm: BoundedLog;
 }
 
 /** One VM of this manager, from the decision to start it until nothing is left of it. */
@@ -101,8 +108,10 @@ export class VmProcess {
     const user = await vmm.userFor(this.#spec, address.slot, folder.path);
     if (user !== null) await folder.handOver(user);
     const console = await this.#openLog(folder.consoleLog);
+    const vmmLog = vmm.stderr === "vmm" ? await this.#openLog(folder.vmmLog) : console;
+    // Last, since it opens files, which only starting the program closes.
     const launch = await vmm.launch(this.#spec, address, folder.run);
-    const { child, exited } = await this.#spawn(launch, user, console);
+    const { child, exited } = await this.#spawn(launch, user, { console, vmm: vmmLog });
     await journal(folder, child, user, false);
 
     const startedAt = new Date();
@@ -129,11 +138,10 @@ export class VmProcess {
     return log;
   }
 
-  async #spawn(launch: VmLaunch, user: VmUser | null, console: BoundedLog): Promise<StartedVm> {
+  async #spawn(launch: VmLaunch, user: VmUser | null, logs: VmLogs): Promise<StartedVm> {
     const { folder, stopGraceMs } = this.#options;
-    const vmmLog = launch.stderr === "vmm" ? await this.#openLog(folder.vmmLog) : console;
     const child = await startWith(launch, user, folder.run);
-    const drained = Promise.all([console.drain(child.stdout), vmmLog.drain(child.stderr)]);
+    const drained = Promise.all([logs.console.drain(child.stdout), logs.vmm.drain(child.stderr)]);
     this.#undo.defer(async () => {
       await child.stop(stopGraceMs);
       if (user !== null) await killAllOf(user.uid);
@@ -144,8 +152,10 @@ export class VmProcess {
     });
     const exited = child.exited.then(async (exit) => {
       await Promise.race([drained, sleep(lastOutputMs)]);
-      const words = vmmLog.tail.lastLines() || console.tail.lastLines();
-      const detail = withWords(`${launch.program} ended ${describeExit(exit)}`, words);
+      const detail = withWords(
+        `${launch.program} ended ${describeExit(exit)}`,
+        lastWords(logs, exit),
+      );
       return { ...exit, detail };
     });
     return { child, exited };
@@ -170,6 +180,13 @@ async function journal(
 ): Promise<void> {
   const entry = await describeProcess(pid, user?.uid ?? null, { booted });
   if (entry !== undefined) await writeJournal(folder.journal, entry);
+}
+
+/** The end of what the one said who knows why the VM ended, or else of what the other said. */
+function lastWords({ console, vmm }: VmLogs, { code }: ChildExit): string {
+  // A VMM that ends well was told to by its guest, and has nothing to say but old warnings.
+  const [first, second] = code === 0 ? [console, vmm] : [vmm, console];
+  return first.tail.lastLines() || second.tail.lastLines();
 }
 
 function withWords(what: string, words: string): string {
