@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
-import { Agent, request } from "node:http";
+import { Agent, type ClientRequestArgs, request } from "node:http";
+import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 
+import { pacedConnector } from "../../src/runtime/paced-connector.ts";
 import type { Program } from "../contract/runtime-cases.ts";
 import { waitUntil } from "./wait-until.ts";
 
@@ -37,13 +39,27 @@ export interface InvokeOptions {
   readonly timeoutMs?: number;
 }
 
+/** Opens its connections one after another; `pacedConnector` says why a VM wants it so. */
+class PacedAgent extends Agent {
+  readonly #connect = pacedConnector();
+
+  override createConnection(
+    { host, port }: ClientRequestArgs,
+    callback: (error: Error | null, socket: Duplex) => void,
+  ): undefined {
+    const target = { hostname: String(host), protocol: "http:", port: String(port) };
+    // An Agent takes an error without a socket, which its type does not tell.
+    this.#connect(target, (...[error, socket]) => callback(error, socket as Duplex));
+  }
+}
+
 /** A client of one runtime server, for tests: it trusts nothing and retries nothing. */
 export class RuntimeGuest {
   readonly token = randomBytes(32).toString("base64url");
   readonly server: StartedServer;
   /** By how much more than a plain process everything takes here. */
   readonly slowFactor: number;
-  readonly #agent = new Agent({ keepAlive: true });
+  readonly #agent = new PacedAgent({ keepAlive: true });
   #revision = 0;
 
   constructor(server: StartedServer, slowFactor: number) {
