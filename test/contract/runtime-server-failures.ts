@@ -24,6 +24,8 @@ export function failureCases(suite: SuiteContext): void {
     it(`lets the other invocations go on when one fails by "${name}"`, async () => {
       await suite.guest.deploy(suite.cases.programs.sleep);
       const other = suite.guest.ask({ ms: 500 * suite.slowFactor });
+      // On another connection, the new code may overtake it.
+      await suite.guest.untilInFlight(1);
       await suite.guest.deploy(suite.cases.failures[name]);
       const replies = await Promise.all([
         suite.guest.invoke(),

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
 import type { ReplyBody } from "../support/runtime-guest.ts";
-import { waitUntil } from "../support/wait-until.ts";
 import type { LoadFailureCase } from "./runtime-cases.ts";
 import type { SuiteContext } from "./runtime-server.ts";
 
@@ -90,7 +89,7 @@ function revisions(suite: SuiteContext): void {
     const event = { ms: 400 * suite.slowFactor };
     const old = await suite.guest.deploy({ ...programs.slowEnvironment, env: { GREETING: "old" } });
     const running = suite.guest.invoke(event);
-    await untilInFlight(suite, 1);
+    await suite.guest.untilInFlight(1);
     const revision = await suite.guest.deploy({
       ...programs.slowEnvironment,
       env: { GREETING: "new" },
@@ -135,12 +134,5 @@ function revisions(suite: SuiteContext): void {
     const growth = ((resident.at(-1) ?? 0) - (resident[9] ?? 0)) / mebibyte;
     // Forty revisions of 8 MiB: 320 MiB if they were kept.
     assert.ok(growth < 100, `Grew by ${growth} MiB: ${resident.map((at) => at / mebibyte).join()}`);
-  });
-}
-
-async function untilInFlight(suite: SuiteContext, count: number): Promise<void> {
-  await waitUntil(`${count} invocations in flight`, async () => {
-    const { body } = await suite.guest.request("GET", "/health");
-    return body.in_flight === count;
   });
 }

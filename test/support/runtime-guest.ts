@@ -143,6 +143,12 @@ export class RuntimeGuest {
     return reply.response;
   }
 
+  /** Resolves when that many invocations run, as the server itself counts them. */
+  untilInFlight(wanted: number): Promise<void> {
+    const running = async () => (await this.request("GET", "/health")).body.in_flight === wanted;
+    return waitUntil(`${wanted} invocations run`, running, 5_000 * this.slowFactor);
+  }
+
   /** Resolves when the console shows `wanted`. */
   untilOnConsole(wanted: string): Promise<void> {
     const shown = async () => (await this.server.readConsole()).includes(wanted);
