@@ -26,7 +26,10 @@ describe("runtime servers in real microVMs", { skip }, async () => {
       cases,
       slowFactor: 8,
       async start() {
-        const { id, address } = await driver.boot(specOf(image), AbortSignal.timeout(60_000));
+        // Twice the usual: one server takes some 200 programs after one another, ballast and events
+        // of 6 MiB among them, and Node lets garbage grow past what a VM of 256 MiB has.
+        const spec = specOf(image, { memoryMib: 512 });
+        const { id, address } = await driver.boot(spec, AbortSignal.timeout(60_000));
         return {
           address,
           readConsole: () => driver.readConsole(id),
