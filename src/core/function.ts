@@ -56,8 +56,11 @@ export function wantedRevision(record: FunctionRecord): FunctionRevision {
   return { revision, handler, code, env, vcpus, memoryMib };
 }
 
-/** Whether VMs of `a` can take on `b` by loading it, without being replaced. */
-export function isHotChange(a: FunctionRevision, b: FunctionRevision): boolean {
+/** What a VM has from its start to its end. */
+type VmSize = Pick<FunctionRevision, "vcpus" | "memoryMib">;
+
+/** Whether a VM that was started for `a` can take on `b` by loading it, without being replaced. */
+export function isHotChange(a: VmSize, b: VmSize): boolean {
   return a.vcpus === b.vcpus && a.memoryMib === b.memoryMib;
 }
 

@@ -247,7 +247,7 @@ export class Fleet {
   async #bringUpToDate(vm: FleetVm): Promise<void> {
     const current = this.#revision;
     if (current === null || vm.revision === current.revision) return;
-    const fits = current.memoryMib === vm.spec.memoryMib && current.vcpus === vm.spec.vcpus;
+    const fits = isHotChange(vm.spec, current);
     const { signal } = this.#closing;
     const outcome = fits ? await this.#pool.load(vm, this.#settings, current, signal) : "unfit";
     if (outcome !== "loaded") void this.#pool.retire(vm);

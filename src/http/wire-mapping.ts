@@ -65,6 +65,7 @@ export function toFunctionSummary(
   vms: readonly FleetVm[],
 ): FunctionSummary {
   const running = vms.filter((vm) => vm.state === "running");
+  const [first] = running;
   return {
     id: record.id,
     name: record.name,
@@ -77,9 +78,9 @@ export function toFunctionSummary(
     max_vms: record.maxVms,
     max_concurrency: record.maxConcurrency,
     idle_timeout_seconds: record.idleTimeoutMs / 1000,
-    vm_id: running[0]?.spec.id ?? null,
-    guest_ip: running[0]?.address?.host ?? null,
-    port: running[0]?.address?.port ?? guestPort,
+    vm_id: first?.spec.id ?? null,
+    guest_ip: first?.address?.host ?? null,
+    port: first?.address?.port ?? guestPort,
     vms: running.length,
     state: record.state,
     revision: record.revision,
