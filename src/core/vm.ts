@@ -1,4 +1,5 @@
 import type { RuntimeImage } from "./runtime.ts";
+import type { SnapshotFiles } from "./snapshot.ts";
 
 export const driverKinds = ["firecracker", "qemu", "process"] as const;
 export type DriverKind = (typeof driverKinds)[number];
@@ -9,8 +10,12 @@ export type DriverKind = (typeof driverKinds)[number];
  */
 export type Isolation = "hardware" | "emulated" | "none";
 
-/** `adopting`: it runs and is being given its token and code. `stopping`: takes no new invocation. */
-export type VmState = "booting" | "adopting" | "running" | "stopping";
+/**
+ * `booting`: it starts, from nothing or from a snapshot. `standby`: restored, and stands still until
+ * it is needed. `adopting`: it runs and is being given its identity and code. `stopping`: takes no
+ * new invocation.
+ */
+export type VmState = "booting" | "standby" | "adopting" | "running" | "stopping";
 
 /** What is wanted of a VM. */
 export interface VmSpec {
@@ -21,6 +26,8 @@ export interface VmSpec {
   readonly image: RuntimeImage;
   readonly vcpus: number;
   readonly memoryMib: number;
+  /** For a VM that a snapshot will be taken of: where that goes. Absent for one that serves. */
+  readonly template?: SnapshotFiles;
 }
 
 /** Where the runtime server of a VM is reached from the host. */

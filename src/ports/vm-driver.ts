@@ -1,3 +1,4 @@
+import type { SnapshotConditions, SnapshotFiles } from "../core/snapshot.ts";
 import type { DriverKind, GuestAddress, Isolation, VmSpec } from "../core/vm.ts";
 
 /** An ability that not every driver has; code asks for it instead of catching a refusal. */
@@ -40,6 +41,30 @@ export interface RunningVm {
   readonly exited: Promise<VmExit>;
 }
 
+/** A restored VM that stands still, as it did when its snapshot was taken. */
+export interface PausedVm extends RunningVm {
+  /** Lets it run; once. Its runtime server goes on waiting until it is woken by `tell`. */
+  resume(): Promise<void>;
+}
+
+/** The part of a driver that has the capability `snapshot`. */
+export interface VmSnapshots {
+  /** What a snapshot of a VM like `spec` can only be restored under; its id and name do not count. */
+  conditions(spec: VmSpec): Promise<SnapshotConditions>;
+  /**
+   * Stops a VM that was started with `spec.template`, and writes its snapshot there. The VM is gone
+   * afterwards, whatever happens: a template must not run on. Rejects with `vm_lost`.
+   */
+  take(vmId: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Starts a VM from a snapshot; what it writes is its own, copy on write. With `spec.template` it
+   * is one that a snapshot will be taken of again. Rejects as `boot` does.
+   */
+  restore(spec: VmSpec, from: SnapshotFiles, signal: AbortSignal): Promise<PausedVm>;
+  /** Writes bytes to the guest's wake channel: see docs/runtime-protocol.md. Rejects with `vm_lost`. */
+  tell(vmId: string, message: Uint8Array): Promise<void>;
+}
+
 /** One way to run a VM on this host. */
 export interface VmDriver {
   readonly kind: DriverKind;
@@ -57,4 +82,6 @@ export interface VmDriver {
   list(): Promise<readonly string[]>;
   /** The end of the VM's console output; empty for an absent VM. Only with `console`. */
   readConsole?(vmId: string): Promise<string>;
+  /** Only with `snapshot`. */
+  readonly snapshots?: VmSnapshots;
 }
