@@ -88,6 +88,14 @@ export const settings = {
   "limits.bootTimeoutMs": setting(integer(1000, 600_000), 60_000, {
     env: "FIRELET_BOOT_TIMEOUT_MS",
   }),
+  "limits.vms": setting(integer(1, 100_000), 1000, { env: "FIRELET_VMS" }),
+  "limits.vmMemoryMib": setting(integer(0, 100_000_000), 0, { env: "FIRELET_VM_MEMORY_MIB" }),
+  "snapshots.enabled": setting(boolean, true, { env: "FIRELET_SNAPSHOTS" }),
+  "snapshots.prepare": setting(boolean, true, { env: "FIRELET_SNAPSHOTS_PREPARE" }),
+  "snapshots.diskMib": setting(integer(1, 100_000_000), 20_480, {
+    env: "FIRELET_SNAPSHOTS_DISK_MIB",
+  }),
+  "snapshots.standbyVms": setting(integer(0, 10_000), 2, { env: "FIRELET_STANDBY_VMS" }),
   "retention.invocationDays": setting(integer(1, 3650), 30, { env: "FIRELET_INVOCATION_DAYS" }),
   "retention.invocationsPerFunction": setting(integer(1, 100_000_000), 100_000, {
     env: "FIRELET_INVOCATIONS_PER_FUNCTION",

@@ -28,6 +28,19 @@ export interface Config {
     /** How long running invocations may take to finish when the manager or a VM stops. */
     readonly drainMs: number;
     readonly bootTimeoutMs: number;
+    /** VMs of this host, in all. */
+    readonly vms: number;
+    /** What their guests may be promised together; 0 is four fifths of the host's memory. */
+    readonly vmMemoryMib: number;
+  };
+  readonly snapshots: {
+    /** Whether VMs are clones of snapshots, where the driver has them; otherwise each boots. */
+    readonly enabled: boolean;
+    /** Whether base snapshots are made when the manager starts; otherwise at first need. */
+    readonly prepare: boolean;
+    readonly diskMib: number;
+    /** VMs that stand by, restored, for functions that sleep; in all. */
+    readonly standbyVms: number;
   };
   readonly retention: {
     readonly invocationDays: number;
@@ -78,6 +91,14 @@ export function loadConfig(sources: ConfigSources): Config {
       queuePerFunction: get("limits.queuePerFunction"),
       drainMs: get("limits.drainMs"),
       bootTimeoutMs: get("limits.bootTimeoutMs"),
+      vms: get("limits.vms"),
+      vmMemoryMib: get("limits.vmMemoryMib"),
+    },
+    snapshots: {
+      enabled: get("snapshots.enabled"),
+      prepare: get("snapshots.prepare"),
+      diskMib: get("snapshots.diskMib"),
+      standbyVms: get("snapshots.standbyVms"),
     },
     retention: {
       invocationDays: get("retention.invocationDays"),

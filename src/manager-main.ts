@@ -5,8 +5,11 @@ import type { FastifyInstance } from "fastify";
 import { pino, type Logger } from "pino";
 import type { Config } from "./config.ts";
 import { messageOf, PlatformError } from "./core/errors.ts";
+import { functionDefaults } from "./api/schemas.ts";
 import { createDrivers, type ChosenDriver } from "./drivers/registry.ts";
-import { createPlatform, type PlatformLimits } from "./functions/platform.ts";
+import type { HostCapacity } from "./fleet/host-budget.ts";
+import { createPlatform, type Platform, type PlatformLimits } from "./functions/platform.ts";
+import { prepareSnapshots } from "./functions/prepare-snapshots.ts";
 import { reconcile } from "./functions/reconcile.ts";
 import { shutDown } from "./functions/shut-down.ts";
 import { buildApp } from "./http/app.ts";
@@ -16,6 +19,7 @@ import { HostRuntimeCatalog } from "./images/host-runtime-catalog.ts";
 import { tryExclusiveLock } from "./os/exclusive-lock.ts";
 import { systemClock } from "./os/system-clock.ts";
 import { HttpRuntimeClient } from "./runtime/http-runtime-client.ts";
+import { FileSnapshotStore } from "./snapshots/file-snapshot-store.ts";
 import { openSqliteStore } from "./store/sqlite-store.ts";
 
 /** A manager that listens. */
@@ -51,19 +55,24 @@ export async function startManager(config: Config, version: string): Promise<Run
       driver: chosen.driver,
       runtimeClient: new HttpRuntimeClient(),
       images: chosen.driver.kind === "process" ? new HostRuntimeCatalog() : images,
+      snapshotStore: await openSnapshots(config, chosen, log),
       clock: systemClock,
       log,
     },
     platformLimits(config),
   );
   undo.defer(() => shutDown(platform));
-  const facts = hostFacts(version, chosen, await drivers.probeAll());
+  const facts = hostFacts(version, chosen, {
+    probes: await drivers.probeAll(),
+    capacity: platformLimits(config).capacity,
+  });
   for (const warning of facts.warnings) log.warn({ driver: chosen.driver.kind }, warning);
   const app = await buildApp(platform, facts, log);
   undo.defer(() => closeApp(app, shutDown(platform)));
   await reconcile(platform);
   const url = await listen(app, config);
   log.info({ url, ...facts.driver, version }, "Manager listens");
+  if (config.snapshots.prepare) undo.use(prepareInBackground(platform));
   const parts = undo.move();
   return {
     url,
@@ -71,6 +80,29 @@ export async function startManager(config: Config, version: string): Promise<Run
       log.info({ vms: platform.fleets.vms.length }, "Manager stops");
       await parts.disposeAsync();
       log.info({}, "Manager stopped");
+    },
+  };
+}
+
+/** Snapshots are the manager's own, and only of use to a driver that has them. */
+async function openSnapshots(
+  { dataDir, snapshots }: Config,
+  { driver }: ChosenDriver,
+  log: Logger,
+): Promise<FileSnapshotStore | null> {
+  if (!snapshots.enabled || driver.snapshots === undefined) return null;
+  return FileSnapshotStore.open({ dataDir, limitBytes: snapshots.diskMib * 2 ** 20, log });
+}
+
+/** Makes base snapshots while the manager already listens; ends with it. */
+function prepareInBackground(platform: Platform): AsyncDisposable {
+  const stop = new AbortController();
+  const size = { vcpus: functionDefaults.vcpu, memoryMib: functionDefaults.memory_mb };
+  const prepared = prepareSnapshots(platform, size, stop.signal);
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort(new PlatformError("shutting_down", "The manager is stopping"));
+      await prepared;
     },
   };
 }
@@ -113,8 +145,11 @@ async function takeDataFolder(dataDir: string): Promise<Disposable> {
   return { [Symbol.dispose]: () => lock.release() };
 }
 
-function platformLimits({ limits, retention }: Config): PlatformLimits {
+function platformLimits({ limits, retention, snapshots }: Config): PlatformLimits {
+  const fourFifthsMib = Math.floor((0.8 * totalmem()) / 2 ** 20);
   return {
+    standbyVms: snapshots.standbyVms,
+    capacity: { vms: limits.vms, memoryMib: limits.vmMemoryMib || fourFifthsMib },
     queueLength: limits.queuePerFunction,
     wakeMs: limits.bootTimeoutMs,
     drainMs: limits.drainMs,
@@ -129,7 +164,7 @@ function platformLimits({ limits, retention }: Config): PlatformLimits {
 function hostFacts(
   version: string,
   { driver, probe, reason }: ChosenDriver,
-  probes: HostFacts["probes"],
+  { probes, capacity }: { probes: HostFacts["probes"]; capacity: HostCapacity },
 ): HostFacts {
   const { accelerator, isolation, notes } = probe;
   return {
@@ -138,7 +173,12 @@ function hostFacts(
     driverReason: reason,
     warnings: isolation === "hardware" ? [] : notes,
     probes,
-    capacity: { cpus: availableParallelism(), memory_mb: Math.floor(totalmem() / 2 ** 20) },
+    capacity: {
+      cpus: availableParallelism(),
+      memory_mb: Math.floor(totalmem() / 2 ** 20),
+      vms: capacity.vms,
+      vm_memory_mb: capacity.memoryMib,
+    },
   };
 }
 

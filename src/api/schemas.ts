@@ -189,7 +189,7 @@ export const VmItem = Type.Object({
   driver: Type.String(),
   accelerator: Type.String(),
   isolation: Type.Enum(["hardware", "emulated", "none"]),
-  state: Type.Enum(["booting", "adopting", "running", "stopping"]),
+  state: Type.Enum(["booting", "standby", "adopting", "running", "stopping"]),
   vcpu: Type.Integer(),
   memory_mb: Type.Integer(),
   guest_ip: Nullable(Type.String()),
@@ -198,6 +198,7 @@ export const VmItem = Type.Object({
   revision: Nullable(Type.Integer({ description: "Of the function, as loaded in this VM" })),
   in_flight: Type.Integer({ description: "Invocations running in it" }),
   started_at: Nullable(Timestamp),
+  restored_from: Nullable(Type.String({ description: "The snapshot that it is a clone of" })),
 });
 export type VmItem = Static<typeof VmItem>;
 
@@ -231,11 +232,18 @@ export const HostItem = Type.Object({
   warnings: Type.Array(Type.String()),
   drivers: Type.Array(DriverItem),
   runtimes: Type.Array(Type.Omit(RuntimeItem, ["template"])),
-  capacity: Type.Object({ cpus: Type.Integer(), memory_mb: Type.Integer() }),
+  capacity: Type.Object({
+    cpus: Type.Integer(),
+    memory_mb: Type.Integer({ description: "Of the host" }),
+    vms: Type.Integer({ description: "How many VMs there may be" }),
+    vm_memory_mb: Type.Integer({ description: "What all guests may be promised together" }),
+  }),
   use: Type.Object({
     functions: Type.Integer(),
     vms: Type.Integer(),
     vm_memory_mb: Type.Integer(),
+    snapshots: Type.Integer(),
+    snapshot_disk_bytes: Type.Integer({ description: "Blocks on the disk" }),
   }),
 });
 export type HostItem = Static<typeof HostItem>;

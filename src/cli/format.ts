@@ -22,6 +22,7 @@ export function duration(ms: number): string {
 export const stateStyles: Readonly<Record<string, Style>> = {
   creating: "yellow",
   booting: "yellow",
+  standby: "yellow",
   adopting: "yellow",
   deploying: "yellow",
   stopping: "yellow",

@@ -18,6 +18,7 @@ export const errorTable = {
   image_build_failed: { status: 500, retryable: true },
   vm_lost: { status: 502, retryable: true },
   function_not_ready: { status: 503, retryable: true },
+  host_full: { status: 503, retryable: true },
   driver_unavailable: { status: 503, retryable: false },
   shutting_down: { status: 503, retryable: true },
 } as const satisfies Record<string, { status: number; retryable: boolean }>;

@@ -28,3 +28,17 @@ export function snapshotName(key: SnapshotKey): string {
     ? `base-${key.runtime}-${key.vcpus}cpu-${key.memoryMib}mib`
     : `function-${key.functionId}-${key.revision}`;
 }
+
+const functionName = /^function-(?<functionId>.+)-(?<revision>\d+)$/;
+
+export interface FunctionSnapshot {
+  readonly functionId: string;
+  readonly revision: number;
+}
+
+/** Whose snapshot has a name that `snapshotName` made; undefined where it is no function's. */
+export function functionOfSnapshot(name: string): FunctionSnapshot | undefined {
+  const { functionId, revision } = functionName.exec(name)?.groups ?? {};
+  if (functionId === undefined || revision === undefined) return undefined;
+  return { functionId, revision: Number(revision) };
+}

@@ -1,4 +1,5 @@
 import { PlatformError } from "../core/errors.ts";
+import { snapshotName } from "../core/snapshot.ts";
 import type { GuestAddress, VmSpec, VmState } from "../core/vm.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ImageCatalog } from "../ports/image-catalog.ts";
@@ -10,7 +11,11 @@ import type {
   RevisionBundle,
   RuntimeClient,
 } from "../ports/runtime-client.ts";
-import type { RunningVm, VmDriver, VmExit } from "../ports/vm-driver.ts";
+import type { StoredSnapshot } from "../ports/snapshot-store.ts";
+import type { PausedVm, RunningVm, VmDriver, VmExit, VmSnapshots } from "../ports/vm-driver.ts";
+import type { HostShare } from "./host-budget.ts";
+import { loadFirst } from "./load-code.ts";
+import { unlessGone, wakeClone } from "./wake-clone.ts";
 
 export interface FleetVmDeps {
   readonly driver: VmDriver;
@@ -38,9 +43,12 @@ export class FleetVm {
   readonly #deps: FleetVmDeps;
   #state: VmState = "booting";
   #running: RunningVm | undefined;
+  #paused: PausedVm | undefined;
   #connection: GuestConnection | undefined;
   #revision: number | null = null;
   #readyAtMs = 0;
+  #restoredFrom: string | null = null;
+  #share: HostShare | undefined;
   #drained: Promise<void> | undefined;
   #destroyed: Promise<void> | undefined;
   /** Aborts what is under way when it is destroyed while it starts. */
@@ -78,6 +86,11 @@ export class FleetVm {
     return this.#revision;
   }
 
+  /** The name of the snapshot that it is a clone of; null where it booted. */
+  get restoredFrom(): string | null {
+    return this.#restoredFrom;
+  }
+
   /** Monotonic time at which it could take its first invocation. */
   get readyAtMs(): number {
     return this.#readyAtMs;
@@ -91,6 +104,12 @@ export class FleetVm {
   /** Monotonic time of the last invocation's end, or of becoming ready. */
   get lastUsedMs(): number {
     return this.#lastUsedMs;
+  }
+
+  /** Takes on what it may take of the host, to give it back when it has gone. */
+  hold(share: HostShare): void {
+    this.#share = share;
+    if (this.#destroyed !== undefined) share.release();
   }
 
   /** Holds a place for one invocation; `leave` gives it back. */
@@ -145,25 +164,51 @@ export class FleetVm {
       this.#connection = this.#deps.runtimeClient.connect(running.address);
       const limit = AbortSignal.any([either, AbortSignal.timeout(adoptionLimitMs)]);
       const adopted = this.#connection.adopt(this.#deps.clock.newToken(), this.spec.name, limit);
-      await Promise.race([adopted, this.#diesFirst(running)]);
+      await unlessGone(running, this.spec.name, adopted);
+    });
+  }
+
+  /** Restores a snapshot with `revision` in it, to stand by until it is woken. Rejects as `boot` does. */
+  async restore(
+    { files, key }: StoredSnapshot,
+    revision: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#orNothing(signal, async (either) => {
+      const image = await this.#deps.images.resolve(this.spec.runtime);
+      either.throwIfAborted();
+      this.#paused = await this.#snapshots().restore({ ...this.spec, image }, files, either);
+      this.#running = this.#paused;
+      either.throwIfAborted();
+      this.#restoredFrom = snapshotName(key);
+      this.#revision = revision;
+      this.#state = "standby";
+    });
+  }
+
+  /** Lets a restored VM run, under an identity of its own. Rejects as `boot` does. */
+  async wake(signal: AbortSignal): Promise<void> {
+    await this.#orNothing(signal, async (either) => {
+      const paused = this.#paused;
+      if (paused === undefined) throw new Error(`VM "${this.spec.name}" was not restored`);
+      this.#state = "adopting";
+      const deps = { ...this.#deps, snapshots: this.#snapshots() };
+      this.#connection = await wakeClone(paused, this.spec.name, deps, either);
+      this.#becomeReady();
     });
   }
 
   /** Loads the first revision into a booted VM. Rejects as `boot` does, and with `code_rejected`. */
-  async open(bundle: RevisionBundle, signal: AbortSignal, loadLimitMs: number): Promise<void> {
+  async open(bundle: RevisionBundle, signal: AbortSignal): Promise<void> {
     await this.#orNothing(signal, async (either) => {
-      const limit = AbortSignal.timeout(loadLimitMs);
-      try {
-        const outcome = await this.load(bundle, AbortSignal.any([either, limit]));
-        if (!outcome.loaded) throw new PlatformError("code_rejected", outcome.message);
-      } catch (error) {
-        if (!limit.aborted || either.aborted) throw error;
-        const message = `Code did not finish loading within ${loadLimitMs / 1000} s`;
-        throw new PlatformError("code_rejected", message, { cause: error });
-      }
-      this.#state = "running";
-      this.#readyAtMs = this.#lastUsedMs = this.#deps.clock.monotonicMs();
+      await loadFirst(this, bundle, either);
+      this.#becomeReady();
     });
+  }
+
+  #becomeReady(): void {
+    this.#state = "running";
+    this.#readyAtMs = this.#lastUsedMs = this.#deps.clock.monotonicMs();
   }
 
   /** Does a step of the start; where it fails, nothing is left of the VM. */
@@ -179,14 +224,6 @@ export class FleetVm {
       await this.destroy();
       throw stopped ? ending.reason : error;
     }
-  }
-
-  async #diesFirst(running: RunningVm): Promise<never> {
-    const exit = await running.exited;
-    throw new PlatformError(
-      "vm_start_failed",
-      `Cannot start VM "${this.spec.name}": it ended while it was being taken over: ${exit.detail}`,
-    );
   }
 
   /** Loads a revision beside the running one; a refusal leaves the old one serving. */
@@ -213,8 +250,18 @@ export class FleetVm {
   }
 
   async #destroyOnce(): Promise<void> {
-    await this.#connection?.close();
-    await this.#deps.driver.destroy(this.spec.id);
+    try {
+      await this.#connection?.close();
+      await this.#deps.driver.destroy(this.spec.id);
+    } finally {
+      this.#share?.release();
+    }
+  }
+
+  #snapshots(): VmSnapshots {
+    const { snapshots } = this.#deps.driver;
+    if (snapshots === undefined) throw new Error("This driver restores no snapshots");
+    return snapshots;
   }
 
   #connected(): GuestConnection {

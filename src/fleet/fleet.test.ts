@@ -45,7 +45,7 @@ describe("Fleet.invoke", () => {
   });
 
   it("refuses with 429 beyond the queue's length", async () => {
-    const { invoke, vms } = fleetOf({}, 2);
+    const { invoke, vms } = fleetOf({}, { queueLength: 2 });
     vms.bootWith = () => new Promise(() => undefined);
     void invoke("a").catch(() => undefined);
     void invoke("b").catch(() => undefined);

@@ -1,9 +1,10 @@
-import { messageOf, type PlatformError } from "../core/errors.ts";
+import { messageOf, PlatformError } from "../core/errors.ts";
 import { isHotChange, type FunctionRecord, type FunctionRevision } from "../core/function.ts";
 import type { GuestInvocation, GuestReply } from "../ports/runtime-client.ts";
 import { VmStoppedError, type FleetVm } from "./fleet-vm.ts";
 import { StartBackoff } from "./start-backoff.ts";
-import { VmPool, type StartOptions, type VmOwner, type VmPoolDeps } from "./vm-pool.ts";
+import { VmPool, type VmPoolDeps } from "./vm-pool.ts";
+import type { StartOptions, VmOwner } from "./vm-starter.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
 export interface FleetLimits {
@@ -30,6 +31,12 @@ const timeoutGraceMs = 120;
 /** How long a load that is not wanted any more may still take. */
 const loadGraceMs = 1_000;
 
+/** Invocations in one VM, on average, beyond which a function with no limit of its own gets another. */
+const busyVm = 64;
+
+/** How long a revision must have served before its snapshot is made; until then the next may come. */
+const snapshotDelayMs = 2_000;
+
 /** Invocations at once in one VM, whatever its function allows: a connection each, on both sides. */
 const mostInOneVm = 512;
 
@@ -43,6 +50,8 @@ export class Fleet {
   readonly #closing = new AbortController();
   #settings: FleetSettings;
   #revision: FunctionRevision | null;
+  #lastActiveMs = -Infinity;
+  #snapshotSoon: { cancel(): void } | undefined;
 
   constructor(record: FunctionRecord, limits: FleetLimits, deps: VmPoolDeps) {
     this.#settings = record;
@@ -59,6 +68,25 @@ export class Fleet {
     return this.#pool.all;
   }
 
+  /** Monotonic time of the last invocation; -Infinity before the first. */
+  get lastActiveMs(): number {
+    return this.#lastActiveMs;
+  }
+
+  /** Invocations that wait for a VM. */
+  get waiting(): number {
+    return this.#line.length;
+  }
+
+  /** Whether its next invocation has to start a VM. */
+  get sleeps(): boolean {
+    return this.#revision !== null && this.#pool.staying.length === 0;
+  }
+
+  get hasStandby(): boolean {
+    return this.#pool.hasStandby;
+  }
+
   /** Takes on a changed record; what its VMs run is changed by `rollout` alone. */
   configure(settings: FleetSettings): void {
     this.#settings = settings;
@@ -71,6 +99,7 @@ export class Fleet {
    */
   async invoke(invocation: GuestInvocation): Promise<FleetReply> {
     const arrivedMs = this.#deps.clock.monotonicMs();
+    this.#lastActiveMs = arrivedMs;
     const vm = this.#takePlace() ?? (await this.#waitForPlace(invocation.timeoutMs));
     const where = { vmId: vm.spec.id, coldStart: vm.readyAtMs > arrivedMs };
     const late = new AbortController();
@@ -102,6 +131,8 @@ export class Fleet {
       const loaded = hot && (await this.#loadInto(this.#running, revision, options.signal));
       if (!loaded) await this.#startUnlessRefused(revision, options);
       this.#revision = revision;
+      void this.#pool.dropStandby();
+      this.#snapshotLater(revision);
       // Those that the new revision does not fit, and those that came up with the old one meanwhile.
       for (const vm of this.#running) void this.#bringUpToDate(vm);
     } finally {
@@ -146,6 +177,30 @@ export class Fleet {
     return AbortSignal.any([tooLate.signal, this.#closing.signal]);
   }
 
+  /** Has the snapshot made that new VMs are cloned from, once no newer revision has come for a while. */
+  #snapshotLater(revision: FunctionRevision): void {
+    this.#snapshotSoon?.cancel();
+    this.#snapshotSoon = this.#deps.clock.after(
+      snapshotDelayMs,
+      () => void this.#snapshotNow(revision),
+    );
+  }
+
+  async #snapshotNow(revision: FunctionRevision): Promise<void> {
+    const { log, snapshots } = this.#deps;
+    const { signal } = this.#closing;
+    const { id } = this.#settings;
+    const isCurrent = () => !signal.aborted && this.#revision === revision;
+    if (snapshots === null || !isCurrent()) return;
+    try {
+      await snapshots.ofRevision(this.#settings, revision, { signal });
+      if (isCurrent()) await snapshots.keepOnly(id, revision.revision);
+    } catch (error) {
+      if (signal.aborted) return;
+      log.warn({ functionId: id, error: messageOf(error) }, "Snapshot was not made");
+    }
+  }
+
   /**
    * Stops what has been idle for too long or is more than `maxVms`, and starts what `minVms`
    * wants; called every second.
@@ -163,6 +218,35 @@ export class Fleet {
     for (const vm of idle.slice(0, spare)) void this.#pool.retire(vm);
     const missing = this.#backoff.allows() ? minVms - staying.length : 0;
     for (let n = 0; n < missing; n += 1) void this.#startInBackground(this.#revision);
+    if (this.#isBusy && missing <= 0) void this.#startInBackground(this.#revision);
+  }
+
+  /** Whether so much runs at once, where nothing has to wait, that another VM should share it. */
+  get #isBusy(): boolean {
+    const { maxConcurrency, maxVms } = this.#settings;
+    const staying = this.#pool.staying;
+    const inFlight = staying.reduce((sum, vm) => sum + vm.inFlight, 0);
+    const allRun = staying.every((vm) => vm.state === "running");
+    const unlimited = maxConcurrency === 0 || maxConcurrency > busyVm;
+    return unlimited && allRun && staying.length < maxVms && inFlight > busyVm * staying.length;
+  }
+
+  /** Restores a VM to stand by for the next invocation, where there is none. Never rejects. */
+  async holdStandby(): Promise<void> {
+    if (this.#revision === null || this.#closing.signal.aborted) return;
+    await this.#pool.holdStandby(this.#settings, this.#revision, this.#closing.signal);
+  }
+
+  async dropStandby(): Promise<void> {
+    await this.#pool.dropStandby();
+  }
+
+  /** Its VM that was idle for longest and that it can do without; undefined where there is none. */
+  get spareVm(): FleetVm | undefined {
+    const spare = this.#pool.staying.length - this.#settings.minVms;
+    if (spare <= 0) return undefined;
+    const idle = this.#running.filter((vm) => vm.inFlight === 0);
+    return idle.toSorted((a, b) => a.lastUsedMs - b.lastUsedMs)[0];
   }
 
   /** Stops one VM, as if it had been idle. Whether the fleet has it. */
@@ -175,6 +259,7 @@ export class Fleet {
   /** Takes no new invocation, lets those under way finish within the drain time, ends all VMs. */
   async close(reason: PlatformError): Promise<void> {
     this.#closing.abort(reason);
+    this.#snapshotSoon?.cancel();
     this.#line.rejectAll(reason);
     await Promise.all(this.#pool.all.map((vm) => this.#pool.retire(vm)));
   }
@@ -260,10 +345,16 @@ export class Fleet {
       this.#backoff.succeeded();
       return vm;
     } catch (error) {
-      if (!(error instanceof VmStoppedError)) this.#backoff.failed();
+      if (blamesFunction(error)) this.#backoff.failed();
       throw error;
     }
   }
+}
+
+/** Whether a failed start says something against trying again soon. */
+function blamesFunction(error: unknown): boolean {
+  if (error instanceof VmStoppedError) return false;
+  return !(error instanceof PlatformError && error.code === "host_full");
 }
 
 function timedOut(timeoutMs: number): GuestReply {

@@ -7,20 +7,56 @@ import type { VmPoolDeps } from "./vm-pool.ts";
 /** How often fleets look after idle and missing VMs. */
 const tendEveryMs = 1_000;
 
+export interface FleetsLimits extends FleetLimits {
+  /** VMs that stand by for functions that sleep, in all. */
+  readonly standbyVms: number;
+}
+
 /** The fleets of all functions on this host. */
 export class Fleets {
   readonly #deps: VmPoolDeps;
-  readonly #limits: FleetLimits;
+  readonly #limits: FleetsLimits;
   readonly #byFunction = new Map<string, Fleet>();
   readonly #tending: { cancel(): void };
   #closedBy: PlatformError | null = null;
 
-  constructor(limits: FleetLimits, deps: VmPoolDeps) {
+  constructor(limits: FleetsLimits, deps: VmPoolDeps) {
     this.#limits = limits;
     this.#deps = deps;
+    deps.budget.onFull = () => this.#spareOne();
     this.#tending = deps.clock.every(tendEveryMs, () => {
       for (const fleet of this.#byFunction.values()) fleet.tend();
+      if (deps.budget.isAwaited) this.#spareOne();
+      else this.#tendStandby();
     });
+  }
+
+  /** Lets a VM go that nobody uses now: one that stands by, or the one that was idle for longest. */
+  #spareOne(): void {
+    const fleets = [...this.#byFunction.values()];
+    const standing = fleets.find((fleet) => fleet.hasStandby);
+    if (standing !== undefined) return void standing.dropStandby();
+    const spare = fleets.flatMap(({ spareVm }) => spareVm ?? []);
+    const [longest] = spare.toSorted((a, b) => a.lastUsedMs - b.lastUsedMs);
+    if (longest !== undefined) this.stopVm(longest.spec.id);
+  }
+
+  /**
+   * Keeps a restored VM for each of the functions that were at work last and sleep now. One at a
+   * time, and only while nothing that somebody waits for is being started.
+   */
+  #tendStandby(): void {
+    const { snapshots, starts } = this.#deps;
+    if (snapshots === null) return;
+    const fleets = [...this.#byFunction.values()];
+    const last = fleets
+      .filter((fleet) => fleet.sleeps && fleet.lastActiveMs > -Infinity)
+      .toSorted((a, b) => b.lastActiveMs - a.lastActiveMs)
+      .slice(0, this.#limits.standbyVms);
+    const chosen = new Set(last);
+    for (const fleet of fleets) if (!chosen.has(fleet)) void fleet.dropStandby();
+    if (!starts.isIdle || fleets.some((fleet) => fleet.waiting > 0)) return;
+    void last.find((fleet) => !fleet.hasStandby)?.holdStandby();
   }
 
   /** The fleet of a function, made at first need; throws `shutting_down` at the end. */

@@ -1,31 +1,20 @@
 import { messageOf, PlatformError } from "../core/errors.ts";
-import type { FunctionRecord, FunctionRevision } from "../core/function.ts";
+import type { FunctionRevision } from "../core/function.ts";
 import { vmName } from "../core/vm.ts";
-import type { Semaphore } from "../lib/semaphore.ts";
-import type { Log } from "../ports/log.ts";
-import type { RevisionBundle } from "../ports/runtime-client.ts";
 import { FleetVm, type FleetVmDeps } from "./fleet-vm.ts";
+import { bundleOf, loadLimitMs } from "./load-code.ts";
+import {
+  VmStarter,
+  type StartOptions,
+  type StartWay,
+  type VmOwner,
+  type VmStarterDeps,
+} from "./vm-starter.ts";
 
-export interface VmPoolDeps extends FleetVmDeps {
-  readonly log: Log;
-  /** Host-wide: how many VMs may be starting at once. */
-  readonly starts: Semaphore;
-}
-
-/** Whose VMs these are. */
-export type VmOwner = Pick<FunctionRecord, "id" | "name" | "runtime">;
-
-export interface StartOptions {
-  readonly signal: AbortSignal;
-  /** Called when the VM has booted and the code goes in. */
-  readonly onBooted?: () => void;
-}
+export interface VmPoolDeps extends FleetVmDeps, VmStarterDeps {}
 
 /** How long a guest that missed a deadline has to show that it is alive. */
 const examinationMs = 2_000;
-
-/** How long code may take to load before it counts as broken. */
-const loadLimitMs = 30_000;
 
 /** The VMs of one function and their coming and going; the fleet decides when. */
 export class VmPool {
@@ -33,26 +22,35 @@ export class VmPool {
   readonly #drainMs: number;
   /** Called whenever a place may have become free, or a VM has gone. */
   readonly #onChange: () => void;
+  readonly #starter: VmStarter;
   readonly #vms = new Map<string, FleetVm>();
+  /** Restored, or being restored, for whoever wakes the function next. */
+  #standby: FleetVm | undefined;
 
   constructor(deps: VmPoolDeps, drainMs: number, onChange: () => void) {
     this.#deps = deps;
+    this.#starter = new VmStarter(deps);
     this.#drainMs = drainMs;
     this.#onChange = onChange;
   }
 
-  /** All VMs, those that start or stop included. */
+  /** All VMs, those that start, stand by or stop included. */
   get all(): readonly FleetVm[] {
-    return [...this.#vms.values()];
+    const serving = [...this.#vms.values()];
+    return this.#standby === undefined ? serving : [...serving, this.#standby];
   }
 
-  /** The VMs that are not on their way out. */
+  /** The VMs that serve, or soon will. */
   get staying(): readonly FleetVm[] {
-    return this.all.filter((vm) => vm.state !== "stopping");
+    return [...this.#vms.values()].filter((vm) => vm.state !== "stopping");
   }
 
   get(vmId: string): FleetVm | undefined {
-    return this.#vms.get(vmId);
+    return this.all.find((vm) => vm.spec.id === vmId);
+  }
+
+  get hasStandby(): boolean {
+    return this.#standby !== undefined;
   }
 
   /** Holds a place in the least busy VM that has one; `capacity` is Infinity for no limit. */
@@ -68,31 +66,79 @@ export class VmPool {
 
   /** Starts a VM that serves `revision`. Rejects, leaving nothing behind, where that fails. */
   async start(owner: VmOwner, revision: FunctionRevision, options: StartOptions): Promise<FleetVm> {
-    const vm = new FleetVm(
-      {
-        id: this.#deps.clock.newId(),
-        name: this.#freeName(owner),
-        functionId: owner.id,
-        runtime: owner.runtime,
-        vcpus: revision.vcpus,
-        memoryMib: revision.memoryMib,
-      },
-      this.#deps,
-    );
-    this.#vms.set(vm.spec.id, vm);
-    try {
-      // Code may take long to load, or for ever; only what costs the host is counted.
-      await this.#deps.starts.run(() => vm.boot(options.signal), options.signal);
-      options.onBooted?.();
-      await vm.open(bundle(owner, revision), options.signal, loadLimitMs);
-    } catch (error) {
-      await vm.destroy();
-      this.#vms.delete(vm.spec.id);
-      throw error;
+    const order = { owner, revision, ...options };
+    // Before anything is awaited, so that whoever counts the VMs that come counts this one.
+    let vm = this.#takeStandby(revision);
+    let way: StartWay = vm === undefined ? this.#starter.firstWay : "standby";
+    vm ??= this.#add(owner, revision);
+    for (let failures = 1; ; failures += 1) {
+      try {
+        await this.#starter.bringUp(vm, order, way);
+        break;
+      } catch (error) {
+        const failed: FleetVm = vm;
+        const next = this.#starter.nextWay(way, error, failures);
+        if (next !== null && !options.signal.aborted) {
+          vm = this.#add(owner, revision);
+          way = next;
+        }
+        await failed.destroy();
+        this.#vms.delete(failed.spec.id);
+        if (vm === failed) throw error;
+      }
     }
-    this.#deps.log.info(idsOf(vm), "VM is running");
-    void vm.exited.then((exit) => this.#noticeExit(vm, exit.detail));
+    const serving = vm;
+    this.#deps.log.info({ ...idsOf(vm), way }, "VM is running");
+    void serving.exited.then((exit) => this.#noticeExit(serving, exit.detail));
+    return serving;
+  }
+
+  #add(owner: VmOwner, revision: FunctionRevision): FleetVm {
+    const vm = this.#newVm(owner, revision);
+    this.#vms.set(vm.spec.id, vm);
     return vm;
+  }
+
+  #newVm(owner: VmOwner, { vcpus, memoryMib }: FunctionRevision): FleetVm {
+    const id = this.#deps.clock.newId();
+    const name = this.#freeName(owner);
+    const spec = { id, name, functionId: owner.id, runtime: owner.runtime, vcpus, memoryMib };
+    return new FleetVm(spec, this.#deps);
+  }
+
+  /** The VM that stands by, from now on one of those that serve, where it has what is wanted. */
+  #takeStandby({ revision }: FunctionRevision): FleetVm | undefined {
+    const vm = this.#standby;
+    if (vm?.state !== "standby" || vm.revision !== revision) return undefined;
+    this.#standby = undefined;
+    this.#vms.set(vm.spec.id, vm);
+    return vm;
+  }
+
+  /** Restores a VM to stand by. Never rejects: whoever comes finds it, or starts one anew. */
+  async holdStandby(
+    owner: VmOwner,
+    revision: FunctionRevision,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { log, snapshots } = this.#deps;
+    if (this.#standby !== undefined || snapshots === null) return;
+    const vm = (this.#standby = this.#newVm(owner, revision));
+    try {
+      const snapshot = await snapshots.ofRevision(owner, revision, { signal });
+      await this.#starter.restore(vm, snapshot, { revision, signal });
+      void vm.exited.then(() => this.dropStandby(vm));
+    } catch (error) {
+      log.warn({ ...idsOf(vm), error: messageOf(error) }, "VM does not stand by");
+      await this.dropStandby(vm);
+    }
+  }
+
+  /** Ends the VM that stands by, or does nothing where `vm` is not that any more. */
+  async dropStandby(vm = this.#standby): Promise<void> {
+    if (vm === undefined || vm !== this.#standby) return;
+    this.#standby = undefined;
+    await this.#discard(vm);
   }
 
   /**
@@ -107,7 +153,7 @@ export class VmPool {
   ): Promise<"loaded" | "lost" | PlatformError> {
     try {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(loadLimitMs)]);
-      const outcome = await vm.load(bundle(owner, revision), limit);
+      const outcome = await vm.load(bundleOf(owner, revision), limit);
       return outcome.loaded ? "loaded" : new PlatformError("code_rejected", outcome.message);
     } catch (error) {
       // Whether the guest has switched is unknown now, so it cannot stay.
@@ -164,16 +210,4 @@ export class VmPool {
 /** What every log line about a VM names. */
 function idsOf({ spec }: FleetVm): object {
   return { functionId: spec.functionId, vmId: spec.id, vmName: spec.name };
-}
-
-function bundle(owner: VmOwner, revision: FunctionRevision): RevisionBundle {
-  const { handler, code, env, memoryMib } = revision;
-  return {
-    revision: revision.revision,
-    functionName: owner.name,
-    memoryMib,
-    handler,
-    code,
-    env,
-  };
 }

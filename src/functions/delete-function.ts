@@ -11,5 +11,6 @@ export async function deleteFunction(platform: Platform, idOrName: string): Prom
   const gone = new PlatformError("function_not_found", `Function "${name}" was deleted`);
   await platform.deployments.cancel(id, gone);
   await platform.fleets.close(id, gone);
+  await platform.snapshotStore?.keepOnly(id, null);
   platform.log.info({ functionId: id, functionName: name }, "Function deleted");
 }

@@ -1,10 +1,12 @@
-import { Fleets } from "../fleet/fleets.ts";
-import type { FleetLimits } from "../fleet/fleet.ts";
+import { Fleets, type FleetsLimits } from "../fleet/fleets.ts";
+import { HostBudget, type HostCapacity } from "../fleet/host-budget.ts";
+import { Snapshots } from "../fleet/snapshots.ts";
 import { Semaphore } from "../lib/semaphore.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ImageCatalog } from "../ports/image-catalog.ts";
 import type { Log } from "../ports/log.ts";
 import type { RuntimeClient } from "../ports/runtime-client.ts";
+import type { SnapshotStore } from "../ports/snapshot-store.ts";
 import type { RetentionLimit, Store } from "../ports/store.ts";
 import type { VmDriver } from "../ports/vm-driver.ts";
 import { deployFunction } from "./deploy-function.ts";
@@ -18,13 +20,16 @@ export interface PlatformParts {
   readonly driver: VmDriver;
   readonly runtimeClient: RuntimeClient;
   readonly images: ImageCatalog;
+  /** Null where every VM is to boot. */
+  readonly snapshotStore: SnapshotStore | null;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-export interface PlatformLimits extends FleetLimits {
+export interface PlatformLimits extends FleetsLimits {
   /** Deploys, and VM starts, at once on this host. */
   readonly concurrentDeploys: number;
+  readonly capacity: HostCapacity;
   readonly retention: RetentionLimit;
 }
 
@@ -32,6 +37,8 @@ export interface PlatformLimits extends FleetLimits {
 export interface Platform extends PlatformParts {
   readonly registry: FunctionRegistry;
   readonly fleets: Fleets;
+  /** Null where every VM boots. */
+  readonly snapshots: Snapshots | null;
   readonly deployments: Deployments;
   readonly recorder: InvocationRecorder;
 }
@@ -44,12 +51,23 @@ export async function createPlatform(
   const { clock, log, store } = parts;
   const registry = new FunctionRegistry(store.functions);
   await registry.load();
-  const fleets = new Fleets(limits, { ...parts, starts: new Semaphore(limits.concurrentDeploys) });
+  const starts = new Semaphore(limits.concurrentDeploys);
+  const budget = new HostBudget(limits.capacity, clock);
+  const snapshots = createSnapshots({ ...parts, starts, budget });
+  const fleets = new Fleets(limits, { ...parts, starts, budget, snapshots });
   const recorder = new InvocationRecorder(store.invocations, limits.retention, { clock, log });
   const deployments = new Deployments(
     (functionId, signal) => deployFunction({ clock, fleets, log, registry }, functionId, signal),
     new Semaphore(limits.concurrentDeploys),
     log,
   );
-  return { ...parts, registry, fleets, deployments, recorder };
+  return { ...parts, registry, fleets, snapshots, deployments, recorder };
+}
+
+function createSnapshots(
+  parts: PlatformParts & { readonly starts: Semaphore; readonly budget: HostBudget },
+): Snapshots | null {
+  const { driver, snapshotStore } = parts;
+  if (snapshotStore === null || driver.snapshots === undefined) return null;
+  return new Snapshots({ ...parts, store: snapshotStore }, driver.snapshots);
 }

@@ -8,6 +8,7 @@ import type { Platform } from "./platform.ts";
  */
 export async function reconcile(platform: Platform): Promise<void> {
   await endStrays(platform);
+  await sweepSnapshots(platform);
   for (const record of platform.registry.list()) {
     if (isHalfDone(record)) platform.deployments.schedule(record.id);
     else platform.fleets.configure(record);
@@ -17,6 +18,16 @@ export async function reconcile(platform: Platform): Promise<void> {
 function isHalfDone({ state, revision, deployed, lastError }: FunctionRecord): boolean {
   if (state === "error") return false;
   return state !== "ready" || (deployed?.revision !== revision && lastError === null);
+}
+
+/** Functions may have been deleted, or deployed anew, by a manager that ended before it cleared up. */
+async function sweepSnapshots({ registry, snapshotStore }: Platform): Promise<void> {
+  const deployed = registry
+    .list()
+    .flatMap(({ id, deployed: revision }) =>
+      revision === null ? [] : [[id, revision.revision] as const],
+    );
+  await snapshotStore?.sweep(new Map(deployed));
 }
 
 async function endStrays({ driver, log }: Platform): Promise<void> {

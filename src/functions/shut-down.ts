@@ -9,5 +9,7 @@ export async function shutDown(platform: Platform): Promise<void> {
   const reason = new PlatformError("shutting_down", "The manager is stopping");
   await platform.deployments.cancelAll(reason);
   await platform.fleets.closeAll(reason);
+  await platform.snapshots?.close();
+  await platform.snapshotStore?.close();
   await platform.recorder.close();
 }

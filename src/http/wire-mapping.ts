@@ -146,6 +146,7 @@ export function toVmItem(vm: FleetVm, driver: DriverFacts): VmItem {
     revision: vm.revision,
     in_flight: vm.inFlight,
     started_at: vm.running?.startedAt.toISOString() ?? null,
+    restored_from: vm.restoredFrom,
   };
 }
 

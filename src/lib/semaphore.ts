@@ -1,10 +1,17 @@
 /** Lets at most `limit` holders in at once, in the order in which they asked. */
 export class Semaphore {
+  readonly #limit: number;
   #free: number;
   readonly #waiting: (() => void)[] = [];
 
   constructor(limit: number) {
+    this.#limit = limit;
     this.#free = limit;
+  }
+
+  /** Whether nobody is in. */
+  get isIdle(): boolean {
+    return this.#free === this.#limit;
   }
 
   /** Runs `task` when there is room; rejects with the signal's reason where it aborts first. */

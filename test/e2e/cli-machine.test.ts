@@ -23,8 +23,8 @@ const host: HostItem = {
   warnings: ["QEMU promises no isolation here"],
   drivers: [],
   runtimes: [{ name: "node", interpreter: "Node.js 24", image_digest: null, extensions: [".js"] }],
-  capacity: { cpus: 2, memory_mb: 4096 },
-  use: { functions: 0, vms: 0, vm_memory_mb: 0 },
+  capacity: { cpus: 2, memory_mb: 4096, vms: 1000, vm_memory_mb: 3276 },
+  use: { functions: 0, vms: 0, vm_memory_mb: 0, snapshots: 0, snapshot_disk_bytes: 0 },
 };
 
 /** An installer and image tools that write down what they are asked to do. */

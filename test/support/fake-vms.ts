@@ -7,8 +7,10 @@ import type {
   LoadOutcome,
   RevisionBundle,
   RuntimeClient,
+  Wake,
 } from "../../src/ports/runtime-client.ts";
-import type { RunningVm, VmDriver, VmExit, VmProbe } from "../../src/ports/vm-driver.ts";
+import type { SnapshotFiles } from "../../src/core/snapshot.ts";
+import type { PausedVm, RunningVm, VmDriver, VmExit, VmProbe } from "../../src/ports/vm-driver.ts";
 
 /** One VM of `FakeVms`, for tests to look into and to break. */
 export class FakeVm {
@@ -73,6 +75,15 @@ export class FakeVm {
 export class FakeVms implements VmDriver, RuntimeClient {
   readonly kind = "process" as const;
   readonly capabilities = new Set<never>();
+  /** What the next restores do; they succeed at once unless told otherwise. */
+  restoreWith: (spec: VmSpec, signal: AbortSignal) => Promise<void> = () => Promise.resolve();
+  /** What the next clones do when they are asked for their identity, and where their clock stands. */
+  confirmWith: (wake: Wake) => Promise<Date> = ({ now }) => Promise.resolve(now);
+  restores = 0;
+  /** How often a clone was told the time again. */
+  clockMessages = 0;
+  /** The revision in each snapshot that was taken, by its memory file. */
+  readonly #snapshots = new Map<string, number>();
   readonly vms = new Map<string, FakeVm>();
   readonly destroyed: string[] = [];
   boots = 0;
@@ -90,6 +101,31 @@ export class FakeVms implements VmDriver, RuntimeClient {
     return vm;
   }
 
+  /** The driver's part for snapshots, which a fleet uses where it is given a store for them. */
+  readonly snapshots = {
+    conditions: () => Promise.resolve({ vmm: "fake" }),
+    take: (vmId: string) => {
+      const vm = this.vms.get(vmId);
+      const memory = vm?.spec.template?.memory;
+      if (vm === undefined || memory === undefined) throw new Error(`No template ${vmId}`);
+      this.#snapshots.set(memory, vm.revision);
+      this.vms.delete(vmId);
+      return Promise.resolve();
+    },
+    restore: async (
+      spec: VmSpec,
+      { memory }: SnapshotFiles,
+      signal: AbortSignal,
+    ): Promise<PausedVm> => {
+      this.restores += 1;
+      await this.restoreWith(spec, signal);
+      const vm = this.#add(spec);
+      vm.revision = this.#snapshots.get(memory) ?? 0;
+      return { ...this.#running(vm), resume: () => Promise.resolve() };
+    },
+    tell: () => Promise.resolve(),
+  };
+
   probe(): Promise<VmProbe> {
     return Promise.resolve({
       usable: true,
@@ -103,10 +139,31 @@ export class FakeVms implements VmDriver, RuntimeClient {
   async boot(spec: VmSpec, signal: AbortSignal): Promise<RunningVm> {
     this.boots += 1;
     await this.bootWith(spec, signal);
+    return this.#running(this.#add(spec));
+  }
+
+  #add(spec: VmSpec): FakeVm {
     const vm = new FakeVm(spec);
     this.vms.set(spec.id, vm);
+    return vm;
+  }
+
+  #running({ spec, exited }: FakeVm): RunningVm {
     const address = { host: spec.id, port: 3000 };
-    return { id: spec.id, address, pid: 1, startedAt: new Date(0), exited: vm.exited };
+    return { id: spec.id, address, pid: 1, startedAt: new Date(0), exited };
+  }
+
+  clockBack(): Uint8Array {
+    return new Uint8Array();
+  }
+
+  wake(): Uint8Array {
+    return new Uint8Array();
+  }
+
+  clock(): Uint8Array {
+    this.clockMessages += 1;
+    return new Uint8Array();
   }
 
   destroy(vmId: string): Promise<void> {
@@ -130,6 +187,9 @@ export class FakeVms implements VmDriver, RuntimeClient {
         if (outcome.loaded) vm.revision = bundle.revision;
         return outcome;
       },
+      quiesce: () => Promise.resolve(),
+      freeze: () => Promise.resolve(),
+      confirm: (wake) => this.confirmWith(wake),
       invoke: (invocation, signal) => vm.invoke(invocation, signal),
       isAlive: () => Promise.resolve(vm.alive && this.vms.has(host)),
       close: () => {

@@ -1,31 +1,52 @@
 import { wantedRevision, type FunctionRecord } from "../../src/core/function.ts";
 import { Fleet } from "../../src/fleet/fleet.ts";
+import { HostBudget, type HostCapacity } from "../../src/fleet/host-budget.ts";
+import { Snapshots } from "../../src/fleet/snapshots.ts";
 import { Semaphore } from "../../src/lib/semaphore.ts";
+import type { SnapshotStore } from "../../src/ports/snapshot-store.ts";
 import { FakeVms } from "./fake-vms.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { functionRecord } from "./records.ts";
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** A fleet over VMs in memory, of a function that is deployed unless `fields` say otherwise. */
-export function fleetOf(fields: Partial<FunctionRecord> = {}, queueLength = 10) {
+/** What fleets over VMs in memory share; without `store` every VM boots. */
+export function memoryHost({ store, capacity }: MemoryHostOptions = {}) {
   const clock = new ManualClock();
   const vms = new FakeVms();
-  const base = functionRecord(fields);
-  const record = { ...base, deployed: wantedRevision(base), ...fields };
   const image = { kind: "host", runtime: "node", argv: ["node"] } as const;
-  const fleet = new Fleet(
-    record,
-    { queueLength, wakeMs: 60_000, drainMs: 1_000 },
-    {
-      driver: vms,
-      runtimeClient: vms,
-      clock,
-      log: silent,
-      images: { list: () => Promise.resolve([]), resolve: () => Promise.resolve(image) },
-      starts: new Semaphore(2),
-    },
-  );
+  const parts = {
+    driver: vms,
+    runtimeClient: vms,
+    clock,
+    log: silent,
+    images: { list: () => Promise.resolve([]), resolve: () => Promise.resolve(image) },
+    starts: new Semaphore(2),
+    budget: new HostBudget(capacity ?? { vms: 100, memoryMib: 100_000 }, clock),
+  };
+  const snapshots = store === undefined ? null : new Snapshots({ ...parts, store }, vms.snapshots);
+  return { clock, vms, deps: { ...parts, snapshots } };
+}
+
+interface MemoryHostOptions {
+  readonly store?: SnapshotStore;
+  readonly capacity?: HostCapacity;
+}
+
+/** A function that is deployed unless `fields` say otherwise. */
+export function deployedRecord(fields: Partial<FunctionRecord> = {}): FunctionRecord {
+  const base = functionRecord(fields);
+  return { ...base, deployed: wantedRevision(base), ...fields };
+}
+
+/** A fleet over VMs in memory, of a function that is deployed unless `fields` say otherwise. */
+export function fleetOf(
+  fields: Partial<FunctionRecord> = {},
+  { queueLength = 10, ...options }: MemoryHostOptions & { readonly queueLength?: number } = {},
+) {
+  const { clock, deps, vms } = memoryHost(options);
+  const record = deployedRecord(fields);
+  const fleet = new Fleet(record, { queueLength, wakeMs: 60_000, drainMs: 1_000 }, deps);
   const invoke = (requestId: string, timeoutMs = 30_000) =>
     fleet.invoke({ requestId, eventJson: "{}", timeoutMs });
   return { clock, fleet, invoke, record, vms };

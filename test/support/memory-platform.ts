@@ -40,12 +40,22 @@ export async function startMemoryPlatform(): Promise<MemoryPlatform> {
   const vms = new FakeVms();
   const log = pino({ level: "silent" });
   const platform = await createPlatform(
-    { store, driver: vms, runtimeClient: vms, images, clock: systemClock, log },
+    {
+      store,
+      driver: vms,
+      runtimeClient: vms,
+      images,
+      snapshotStore: null,
+      clock: systemClock,
+      log,
+    },
     {
       queueLength: 10,
       wakeMs: 60_000,
       drainMs: 200,
       concurrentDeploys: 2,
+      standbyVms: 0,
+      capacity: { vms: 100, memoryMib: 100_000 },
       retention: { maxAgeMs: 86_400_000, maxRecords: 1_000 },
     },
   );
@@ -55,7 +65,7 @@ export async function startMemoryPlatform(): Promise<MemoryPlatform> {
     driverReason: "a test",
     warnings: [],
     probes: [],
-    capacity: { cpus: 1, memory_mb: 1024 },
+    capacity: { cpus: 1, memory_mb: 1024, vms: 100, vm_memory_mb: 100_000 },
   };
   const app = await buildApp(platform, host, log);
   return {

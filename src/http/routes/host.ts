@@ -5,9 +5,20 @@ import type { HostFacts } from "../host-facts.ts";
 import { errorAnswers } from "../shared-schemas.ts";
 import { toDriverItem, toInstalledRuntime, toRuntimeItem } from "../wire-mapping.ts";
 
+async function hostUse({ fleets, registry, snapshotStore }: Platform): Promise<HostItem["use"]> {
+  const snapshots = await snapshotStore?.use();
+  return {
+    functions: registry.list().length,
+    vms: fleets.vms.length,
+    vm_memory_mb: fleets.vms.reduce((sum, vm) => sum + vm.spec.memoryMib, 0),
+    snapshots: snapshots?.count ?? 0,
+    snapshot_disk_bytes: snapshots?.bytes ?? 0,
+  };
+}
+
 /** What this host is, what it can run, and whether the manager is there. */
 export function hostRoutes(platform: Platform, host: HostFacts): FastifyPluginCallbackTypebox {
-  const { fleets, images, registry } = platform;
+  const { images } = platform;
   return (app, _options, done) => {
     app.get(
       "/health",
@@ -43,11 +54,7 @@ export function hostRoutes(platform: Platform, host: HostFacts): FastifyPluginCa
           drivers: host.probes.map(({ kind, probe }) => toDriverItem(kind, probe)),
           runtimes: (await images.list()).map(toInstalledRuntime),
           capacity: host.capacity,
-          use: {
-            functions: registry.list().length,
-            vms: fleets.vms.length,
-            vm_memory_mb: fleets.vms.reduce((sum, vm) => sum + vm.spec.memoryMib, 0),
-          },
+          use: await hostUse(platform),
         },
       }),
     );

@@ -1,0 +1,76 @@
+import type { SnapshotFiles } from "../core/snapshot.ts";
+import type { VmSpec } from "../core/vm.ts";
+import type { GuestConnection, RevisionBundle } from "../ports/runtime-client.ts";
+import type { VmDriver } from "../ports/vm-driver.ts";
+import { loadFirst } from "./load-code.ts";
+import { unlessGone, wakeClone, type WakeDeps } from "./wake-clone.ts";
+
+export interface TemplateDeps extends WakeDeps {
+  readonly driver: VmDriver;
+}
+
+/** A VM whose snapshot goes to the files that it names. */
+export type TemplateSpec = VmSpec & { readonly template: SnapshotFiles };
+
+/** How long a guest that runs may take to stand still. */
+const freezeLimitMs = 10_000;
+
+/** Boots a runtime and writes its snapshot, without code. Rejects with `vm_start_failed`. */
+export async function snapshotRuntime(
+  spec: TemplateSpec,
+  deps: TemplateDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, driver, runtimeClient } = deps;
+  await using undo = new AsyncDisposableStack();
+  const vm = await driver.boot(spec, signal);
+  undo.defer(() => driver.destroy(vm.id));
+  const connection = runtimeClient.connect(vm.address);
+  undo.defer(() => connection.close());
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(freezeLimitMs)]);
+  await unlessGone(vm, spec.name, connection.adopt(clock.newToken(), spec.name, limit));
+  await freezeAndTake(spec, connection, deps, signal);
+}
+
+export interface FunctionTemplate {
+  readonly spec: TemplateSpec;
+  /** What it starts from. */
+  readonly base: SnapshotFiles;
+  readonly bundle: RevisionBundle;
+  /** Called when it runs and the code goes in. */
+  readonly onBooted?: (() => void) | undefined;
+}
+
+/**
+ * Restores a runtime, loads a revision into it and writes the snapshot of that. Rejects with
+ * `code_rejected` where the code does not load, and with `vm_start_failed` or `vm_lost`.
+ */
+export async function snapshotRevision(
+  { spec, base, bundle, onBooted }: FunctionTemplate,
+  deps: TemplateDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const { driver, snapshots } = deps;
+  await using undo = new AsyncDisposableStack();
+  const vm = await snapshots.restore(spec, base, signal);
+  undo.defer(() => driver.destroy(vm.id));
+  const connection = await wakeClone(vm, spec.name, deps, signal);
+  undo.defer(() => connection.close());
+  onBooted?.();
+  await loadFirst(connection, bundle, signal);
+  await connection.quiesce(signal);
+  await freezeAndTake(spec, connection, deps, signal);
+}
+
+async function freezeAndTake(
+  { id }: TemplateSpec,
+  connection: GuestConnection,
+  { snapshots, runtimeClient }: TemplateDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(freezeLimitMs)]);
+  const frozen = connection.freeze(limit);
+  await Promise.all([frozen, snapshots.tell(id, runtimeClient.clockBack())]);
+  await connection.close();
+  await snapshots.take(id, signal);
+}

@@ -1,0 +1,65 @@
+import { PlatformError } from "../core/errors.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { GuestConnection, RuntimeClient, Wake } from "../ports/runtime-client.ts";
+import type { PausedVm, RunningVm, VmSnapshots } from "../ports/vm-driver.ts";
+
+export interface WakeDeps {
+  readonly snapshots: VmSnapshots;
+  readonly runtimeClient: RuntimeClient;
+  readonly clock: Clock;
+}
+
+/** How long a clone may take to confirm, what its code does after a restore included. */
+const confirmLimitMs = 20_000;
+
+/** How far a clone's clock may be off; 50 ms are promised. */
+const clockToleranceMs = 20;
+const clockCorrections = 3;
+
+/**
+ * Lets a restored VM run under an identity of its own: `instance`, fresh entropy, the time, and a
+ * token. Resolves to a connection with that token when the clone has confirmed all of it; rejects
+ * with `vm_start_failed`, and the clone must be destroyed.
+ */
+export async function wakeClone(
+  vm: PausedVm,
+  instance: string,
+  { snapshots, runtimeClient, clock }: WakeDeps,
+  signal: AbortSignal,
+): Promise<GuestConnection> {
+  await vm.resume();
+  const wake: Wake = { now: clock.now(), instance, token: clock.newToken() };
+  await snapshots.tell(vm.id, runtimeClient.wake(wake));
+  const connection = runtimeClient.connect(vm.address);
+  try {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(confirmLimitMs)]);
+    const confirm = () => unlessGone(vm, instance, connection.confirm(wake, limit));
+    // On a busy host the message itself may have taken too long.
+    for (let corrections = 0; !isRight(await confirm(), clock); corrections += 1) {
+      if (corrections === clockCorrections) throw wrongClock(instance);
+      await snapshots.tell(vm.id, runtimeClient.clock(clock.now()));
+    }
+    return connection;
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}
+
+function isRight(guestTime: Date, clock: Clock): boolean {
+  return Math.abs(clock.now().getTime() - guestTime.getTime()) <= clockToleranceMs;
+}
+
+function wrongClock(instance: string): PlatformError {
+  const message = `Cannot start VM "${instance}": its clock is still off by more than ${clockToleranceMs} ms after ${clockCorrections} corrections`;
+  return new PlatformError("vm_start_failed", message);
+}
+
+/** Waits for what a guest is asked; rejects with `vm_start_failed` where its VM ends first. */
+export function unlessGone<T>(vm: RunningVm, name: string, asked: Promise<T>): Promise<T> {
+  const gone = vm.exited.then(({ detail }) => {
+    const message = `Cannot start VM "${name}": it ended while it was being taken over: ${detail}`;
+    throw new PlatformError("vm_start_failed", message);
+  });
+  return Promise.race([asked, gone]);
+}
