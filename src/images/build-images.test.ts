@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, readlink, stat, writeFile } from "node:fs/pro
 import { join } from "node:path";
 import { test } from "node:test";
 import { temporaryFolder } from "../../test/support/package-sources.ts";
-import { smallGuest } from "../../test/support/small-guest.ts";
+import { compile, smallGuest } from "../../test/support/small-guest.ts";
 import { runCommand } from "../os/run-command.ts";
 import { buildImages } from "./build-images.ts";
 import { listImages, verifyImages } from "./list-images.ts";
@@ -36,6 +36,7 @@ test("buildImages lays out what the recipe says, and nothing else", async () => 
     "etc/parts/b": "second\n",
     "etc/whole": "first\nsecond\n",
     "sbin/init": "#!/bin/sh\n",
+    "sbin/wake": "compiled\nits source\n",
     "usr/bin/also-tool": "-> tool",
     "usr/bin/tool": "#!/bin/sh\necho tool\n",
     "usr/lib/firelet/server": "the server\n",
@@ -94,6 +95,9 @@ test("buildImages does nothing where nothing has changed, and says so", async ()
   const { steps, changed } = await build();
   assert.deepEqual(changed, [true, true]);
   assert.ok(!steps.includes("Extracting the kernel"), "the kernel did not change");
+
+  await guest.write({ "init/wake.c": "its new source\n" });
+  assert.deepEqual((await build()).changed, [true, true], "it is compiled into both");
   const versions = await readdir(join(data.path, "images/small"));
   assert.equal(versions.length, 3, "current, what it points at, and the one before");
 });
@@ -152,8 +156,27 @@ test("a build records and lists packages that took the place of pinned ones", as
   await using data = await temporaryFolder();
   await guest.sources.publish("tool", "1.1-1", { "usr/bin/tool": "#!/bin/sh\necho newer\n" });
   await guest.sources.withdraw(guest.packages.tool);
+  await guest.sources.publish("compiler", "3.1-1", { "usr/bin/compile": compile("newly") });
+  await guest.sources.withdraw(guest.packages.compiler);
   const [image] = await buildImages({ dataDir: data.path, guestDir: guest.guestDir });
-  assert.deepEqual(image?.unpinned, ["tool 1.1-1 for tool"]);
+  assert.deepEqual(image?.unpinned, ["tool 1.1-1 for tool", "compiler 3.1-1 for compiler"]);
+});
+
+test("buildImages builds again when the pin of a tool has moved", async () => {
+  await using guest = await smallGuest();
+  await using data = await temporaryFolder();
+  const options = { dataDir: data.path, guestDir: guest.guestDir, names: ["small"] };
+  await buildImages(options);
+  const files = { "usr/bin/compile": compile("newly compiled") };
+  const { version, sha256 } = await guest.sources.publish("compiler", "3.1-1", files);
+  const lockFile = join(guest.guestDir, "recipes/all.lock.json");
+  const lock: object = JSON.parse(await readFile(lockFile, "utf8"));
+  const moved = { ...lock, compiler: { version, sha256: { amd64: sha256, arm64: sha256 } } };
+  await guest.write({ "recipes/all.lock.json": JSON.stringify(moved) });
+  const [image] = await buildImages(options);
+  assert.equal(image?.changed, true);
+  const tree = await content(join(data.path, "images/small/current/rootfs.squashfs"));
+  assert.equal(tree["sbin/wake"], "newly compiled\nits source\n");
 });
 
 test("buildImages names a runtime that has no recipe before it does anything", async () => {

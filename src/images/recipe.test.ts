@@ -3,7 +3,7 @@ import { access, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { temporaryFolder, writeFiles } from "../../test/support/package-sources.ts";
-import { readDebianLock, readLayer, readRuntimeRecipe } from "./recipe.ts";
+import { guestFilesOf, readDebianLock, readLayer, readRuntimeRecipe } from "./recipe.ts";
 import { ownGuestDir, readKernelPlan, readPlan, runtimeNames } from "./recipe-book.ts";
 
 test("every recipe of this checkout is usable: pins, files and templates are there", async () => {
@@ -12,11 +12,11 @@ test("every recipe of this checkout is usable: pins, files and templates are the
   for (const name of names) {
     const { recipe, layers, lock } = await readPlan(ownGuestDir, name);
     for (const layer of layers) {
-      for (const wanted of layer.packages ?? []) {
+      for (const wanted of [...(layer.packages ?? []), ...(layer.tools ?? [])]) {
         assert.match(lock[wanted]?.sha256["amd64"] ?? "", /^[0-9a-f]{64}$/, `${name}: ${wanted}`);
       }
-      for (const file of Object.keys(layer.files ?? {})) await access(join(ownGuestDir, file));
     }
+    for (const file of guestFilesOf(layers)) await access(join(ownGuestDir, file));
     await access(join(ownGuestDir, recipe.template));
   }
 });
@@ -34,7 +34,9 @@ test("every package of the lock file is wanted by a recipe", async () => {
   const wanted = new Set([...Object.values(kernel.package), kernel.busybox.package]);
   for (const name of await runtimeNames(ownGuestDir)) {
     const { layers } = await readPlan(ownGuestDir, name);
-    for (const found of layers.flatMap((layer) => layer.packages ?? [])) wanted.add(found);
+    for (const { packages = [], tools = [] } of layers) {
+      for (const found of [...packages, ...tools]) wanted.add(found);
+    }
   }
   const folder = join(ownGuestDir, "recipes");
   for (const file of (await readdir(folder)).filter((found) => found.endsWith(".lock.json"))) {

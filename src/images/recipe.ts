@@ -31,6 +31,8 @@ const NpmPin = Type.Object(
 const layerProperties = {
   /** Debian packages, pinned in the lock file. */
   packages: Type.Optional(Type.Array(Text)),
+  /** Debian packages that `commands` run programs of, pinned likewise; nothing of them gets into the image. */
+  tools: Type.Optional(Type.Array(Text)),
   /** One npm package for each processor, and which of its files go where. */
   npm: Type.Optional(
     Type.Object(
@@ -152,6 +154,18 @@ export async function readLayer(path: string): Promise<Layer> {
 
 export async function readDebianLock(path: string): Promise<DebianLock> {
   return read(path, lockCheck);
+}
+
+/** The files of the guest folder that `layers` are made of: placed, or named by a command. */
+export function guestFilesOf(layers: readonly Layer[]): string[] {
+  const prefix = "{guest}/";
+  return layers.flatMap(({ files = {}, commands = [] }) => [
+    ...Object.keys(files),
+    ...commands
+      .flatMap(({ argv }) => argv)
+      .filter((word) => word.startsWith(prefix))
+      .map((word) => word.slice(prefix.length)),
+  ]);
 }
 
 interface Check<T> {

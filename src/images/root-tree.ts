@@ -27,6 +27,9 @@ export interface TreeInputs {
   readonly architecture: Architecture;
   /** Package files of Debian, in the order in which they are laid out. */
   readonly packages: readonly string[];
+  /** Package files whose programs the layers' commands run; laid out in `toolsDir`, which is made. */
+  readonly toolPackages: readonly string[];
+  readonly toolsDir: string;
   /** The npm package's file, where a layer has one. */
   readonly npmPackage: string | null;
   readonly signal?: AbortSignal | undefined;
@@ -42,15 +45,20 @@ export async function layOutTree(
   layers: readonly Layer[],
   inputs: TreeInputs,
 ): Promise<void> {
-  for (const path of inputs.packages) {
-    await runCommand(["dpkg-deb", "--extract", path, tree], { signal: inputs.signal });
-  }
+  await extract(inputs.packages, tree, inputs);
+  await extract(inputs.toolPackages, inputs.toolsDir, inputs);
   for (const layer of layers) await layOut(tree, layer, inputs);
   await put(tree, "usr/local/bin/runtime-server", startScript(recipe));
   await chmod(join(tree, "usr/local/bin/runtime-server"), 0o755);
   for (const layer of layers) await runCommands(tree, layer, inputs);
   for (const layer of layers) await leaveOut(tree, layer.excludes ?? []);
   await settleModes(tree);
+}
+
+async function extract(packages: readonly string[], into: string, inputs: TreeInputs) {
+  for (const path of packages) {
+    await runCommand(["dpkg-deb", "--extract", path, into], { signal: inputs.signal });
+  }
 }
 
 async function layOut(tree: string, layer: Layer, inputs: TreeInputs): Promise<void> {
@@ -112,7 +120,13 @@ function quoted(word: string): string {
 }
 
 async function runCommands(tree: string, layer: Layer, inputs: TreeInputs): Promise<void> {
-  const values: Record<string, string> = { tree, ...debianPaths[inputs.architecture] };
+  const { guestDir: guest, toolsDir: tools } = inputs;
+  const values: Record<string, string> = {
+    tree,
+    tools,
+    guest,
+    ...debianPaths[inputs.architecture],
+  };
   const fill = (text: string): string =>
     text.replaceAll(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole);
   for (const { argv, env } of layer.commands ?? []) {

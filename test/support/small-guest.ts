@@ -10,11 +10,20 @@ import {
 const busybox = "#!/bin/sh\necho sh\necho ls\n";
 const kernel = Buffer.concat([Buffer.from("\x7fELF", "latin1"), Buffer.alloc(2000, "kernel")]);
 
+/** A program that writes `mark`, and the file that it is given, to another. */
+export function compile(mark: string): string {
+  return `#!/bin/sh\n{ echo ${mark}; cat "$1"; } >"$2"\n`;
+}
+
 /** A guest folder with two runtimes that build in a blink, and the package sources that it is pinned to. */
 export interface SmallGuest extends AsyncDisposable {
   readonly guestDir: string;
   readonly sources: PackageSources;
-  readonly packages: { readonly kernel: PublishedPackage; readonly tool: PublishedPackage };
+  readonly packages: {
+    readonly kernel: PublishedPackage;
+    readonly tool: PublishedPackage;
+    readonly compiler: PublishedPackage;
+  };
   /** Changes files of the guest folder. */
   write(files: Readonly<Record<string, string>>): Promise<void>;
 }
@@ -32,7 +41,10 @@ export async function smallGuest(): Promise<SmallGuest> {
     "usr/bin/tool": "#!/bin/sh\necho tool\n",
     "usr/share/doc/tool/README": "left out",
   });
-  const pins = [kernelPackage, shell, tool].map(({ name, version, sha256 }) => [
+  const compiler = await sources.publish("compiler", "3.0-1", {
+    "usr/bin/compile": compile("compiled"),
+  });
+  const pins = [kernelPackage, shell, tool, compiler].map(({ name, version, sha256 }) => [
     name,
     { version, sha256: { amd64: sha256, arm64: sha256 } },
   ]);
@@ -40,6 +52,7 @@ export async function smallGuest(): Promise<SmallGuest> {
   await write({
     "init/initramfs-init": "#!/bin/sh\n",
     "init/init": "#!/bin/sh\n",
+    "init/wake.c": "its source\n",
     "small/server": "the server\n",
     "recipes/template": "the template\n",
     "recipes/all.lock.json": JSON.stringify(Object.fromEntries(pins)),
@@ -53,7 +66,7 @@ export async function smallGuest(): Promise<SmallGuest> {
     await folder[Symbol.asyncDispose]();
   };
   const guestDir = join(folder.path);
-  const packages = { kernel: kernelPackage, tool };
+  const packages = { kernel: kernelPackage, tool, compiler };
   return { guestDir, sources, packages, write, [Symbol.asyncDispose]: dispose };
 }
 
@@ -71,6 +84,8 @@ const base = {
   folders: ["tmp"],
   files: { "init/init": "sbin/init" },
   busybox: "bin/busybox",
+  tools: ["compiler"],
+  commands: [{ argv: ["{tools}/usr/bin/compile", "{guest}/init/wake.c", "{tree}/sbin/wake"] }],
   excludes: ["usr/share/doc"],
 };
 
