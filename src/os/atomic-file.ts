@@ -11,14 +11,32 @@ export async function writeFileAtomic(
   content: string | Uint8Array,
   mode = 0o644,
 ): Promise<void> {
-  const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  await replace(path, content, { mode, sync: true });
+  await syncFolder(dirname(path));
+}
+
+/** The same, but for the disk: after a crash of the host a reader may find an empty file. */
+export async function replaceFile(
+  path: string,
+  content: string | Uint8Array,
+  mode = 0o644,
+): Promise<void> {
+  await replace(path, content, { mode, sync: false });
+}
+
+async function replace(
+  path: string,
+  content: string | Uint8Array,
+  { mode, sync }: { readonly mode: number; readonly sync: boolean },
+): Promise<void> {
+  const name = `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`;
+  const temporary = join(dirname(path), name);
   try {
     const file = await open(temporary, "wx", mode);
     try {
       await file.writeFile(content);
       await file.chmod(mode);
-      await file.sync();
+      if (sync) await file.sync();
     } finally {
       await file.close();
     }
@@ -27,7 +45,6 @@ export async function writeFileAtomic(
     await rm(temporary, { force: true });
     throw error;
   }
-  await syncFolder(folder);
 }
 
 /** Makes the names in a folder durable: a rename is on the disk only when its folder is. */

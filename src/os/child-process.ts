@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 
 export interface ChildOptions {
   readonly cwd: string;
@@ -8,6 +8,8 @@ export interface ChildOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Open descriptors, which the child finds as 3, 4 and so on. */
   readonly descriptors?: readonly number[];
+  /** Whether the child reads what `Child.write` writes; it finds an empty input otherwise. */
+  readonly input?: boolean;
 }
 
 export interface ChildExit {
@@ -22,6 +24,8 @@ export interface Child {
   readonly stderr: Readable;
   /** Resolves, never rejects, when the program has ended. Its output may still be coming in. */
   readonly exited: Promise<ChildExit>;
+  /** Writes to its standard input. Rejects with the system's error where it has gone. */
+  write(data: Uint8Array): Promise<void>;
   /**
    * Ends the program and everything in its group: SIGTERM, then SIGKILL after `graceMs`, or for
    * the others as soon as the program has ended.
@@ -49,7 +53,7 @@ export function describeExit({ code, signal }: ChildExit): string {
 /** Starts `argv`, without a shell. Rejects with the system's error where that cannot be started. */
 export async function startChild(
   argv: readonly [string, ...string[]],
-  { cwd, env, descriptors = [] }: ChildOptions,
+  { cwd, env, descriptors = [], input = false }: ChildOptions,
 ): Promise<Child> {
   const [command, ...args] = argv;
   const child = spawn(command, args, {
@@ -57,7 +61,7 @@ export async function startChild(
     env,
     // A group of its own: Ctrl-C on the manager's terminal is for the manager alone.
     detached: true,
-    stdio: ["ignore", "pipe", "pipe", ...descriptors],
+    stdio: [input ? "pipe" : "ignore", "pipe", "pipe", ...descriptors],
   });
   const exited = new Promise<ChildExit>((resolve) => {
     child.once("exit", (code, signal) => {
@@ -67,7 +71,9 @@ export async function startChild(
     });
   });
   await once(child, "spawn");
-  const { pid, stdout, stderr } = child;
+  const { pid, stdin, stdout, stderr } = child;
+  // Whoever writes hears of it; between two writes it says nothing that `exited` does not.
+  stdin?.on("error", () => undefined);
   if (pid === undefined || stdout === null || stderr === null) {
     throw new Error(`Cannot start ${command}: it has no process id or no output`);
   }
@@ -80,7 +86,15 @@ export async function startChild(
     clearTimeout(force);
     return exit;
   };
-  return { pid, stdout, stderr, exited, stop };
+  const write = (data: Uint8Array) => writeTo(stdin, data);
+  return { pid, stdout, stderr, exited, write, stop };
+}
+
+function writeTo(input: Writable | null, data: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (input === null) return reject(new Error("The program reads no input"));
+    input.write(data, (error) => (error ? reject(error) : resolve()));
+  });
 }
 
 /**

@@ -5,6 +5,7 @@ import type { HostImage } from "../../core/runtime.ts";
 import type { VmSpec } from "../../core/vm.ts";
 import { findProgram } from "../../os/find-program.ts";
 import type { RunningVm, VmCapability, VmDriver, VmProbe } from "../../ports/vm-driver.ts";
+import { bootEntry } from "../shared/vm-launch.ts";
 import { VmRunner, type VmRunnerOptions } from "../shared/vm-runner.ts";
 import { isOpenToAll, type VmUser, vmUser } from "../shared/vm-user.ts";
 import { processCommandLine } from "./command-line.ts";
@@ -26,10 +27,6 @@ export class ProcessDriver implements VmDriver {
       {
         stderr: "console",
         userFor: (spec, slot, folder) => this.#userFor(spec, slot, folder),
-        async launch(spec, address, runFolder) {
-          const { argv, env } = processCommandLine(hostImage(spec), address, runFolder);
-          return { program: "The runtime server", argv, env, files: [] };
-        },
       },
       options,
     );
@@ -41,7 +38,7 @@ export class ProcessDriver implements VmDriver {
   }
 
   boot(spec: VmSpec, signal: AbortSignal): Promise<RunningVm> {
-    return this.#runner.boot(spec, signal);
+    return this.#runner.start(spec, entry, signal);
   }
 
   destroy(vmId: string): Promise<void> {
@@ -73,6 +70,11 @@ export class ProcessDriver implements VmDriver {
     return this.#host;
   }
 }
+
+const entry = bootEntry((spec, { address, runFolder }) => {
+  const { argv, env } = processCommandLine(hostImage(spec), address, runFolder);
+  return Promise.resolve({ program: "The runtime server", argv, env, files: [] });
+});
 
 function hostImage({ image }: VmSpec): HostImage {
   if (image.kind === "host") return image;

@@ -1,5 +1,6 @@
 import { messageOf } from "../../core/errors.ts";
 import type { VmProbe } from "../../ports/vm-driver.ts";
+import { findCgroups } from "../shared/cgroup-host.ts";
 import { proveUserSeparation, type UserSeparation } from "../shared/vm-user.ts";
 
 /** What the driver for plain processes finds on this host. */
@@ -14,6 +15,7 @@ export async function probeProcesses(): Promise<ProcessHost> {
     const users = await proveUserSeparation();
     const notes = ["Functions run as plain processes of this host, with no isolation"];
     if (!users.separate) notes.push(`Functions share the manager's user: ${users.why}`);
+    notes.push(...(await findCgroups()).notes);
     const probe = {
       usable: true,
       version: `Node.js ${process.versions.node}`,

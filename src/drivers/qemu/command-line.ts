@@ -18,12 +18,25 @@ export interface QemuGuest {
   readonly host: string;
   readonly port: number;
   readonly guestPort: number;
+  /** For a guest whose memory is in a file: a template, or a clone of a snapshot. */
+  readonly memory?: QemuMemory;
+}
+
+/** How a guest's memory lies in its file, which QEMU finds open as descriptor 6. */
+export interface QemuMemory {
+  /** Whether what the guest writes goes to the file; otherwise it is the guest's own, copy on write. */
+  readonly shared: boolean;
+  /** Whether it waits for the state of a snapshot, and stands still when it has that. */
+  readonly incoming: boolean;
 }
 
 /** The descriptors at which QEMU finds the files of its guest. */
 const kernelFd = 3;
 const initramfsFd = 4;
 const rootfsFd = 5;
+const memoryFd = 6;
+/** Where a guest that is restored reads its state. */
+export const incomingFd = 7;
 
 /** The control socket, in QEMU's working folder. */
 export const qmpSocket = "qmp.sock";
@@ -38,7 +51,7 @@ type Argv = [string, ...string[]];
  * 3, 4 and 5, since its user may be unable to pass through the folders they are in.
  */
 export function qemuCommandLine(machine: QemuMachine, guest: QemuGuest): Argv {
-  const { name, vcpus, memoryMib, host, port } = guest;
+  const { name, vcpus, memoryMib, host, port, memory } = guest;
   const network = [
     "user",
     "id=net",
@@ -49,7 +62,7 @@ export function qemuCommandLine(machine: QemuMachine, guest: QemuGuest): Argv {
     `hostfwd=tcp:${host}:${port}-:${guest.guestPort}`,
   ].join(",");
   return [
-    ...machineArguments(machine, memoryMib),
+    ...machineArguments(machine, memoryMib, memory),
     ...kernelArguments(machine, [
       `firelet.ip=${guestAddress}`,
       `firelet.hostname=${hostName(name)}`,
@@ -106,12 +119,17 @@ const emulatedProcessor = [
   "+aes,+pclmulqdq,+movbe,+bmi1,+bmi2,+adx",
 ].join(",");
 
-function machineArguments({ path, accelerator, counterKhz }: QemuMachine, memoryMib: number): Argv {
+function machineArguments(
+  { path, accelerator, counterKhz }: QemuMachine,
+  memoryMib: number,
+  memory?: QemuMemory,
+): Argv {
   const emulated = accelerator === "tcg";
   const machine = ["microvm", "acpi=on", "rtc=on", "isa-serial=on"];
   // A guest that is told the counter's rate needs no old timer chip to measure it by. One that has
   // to measure fails at it under load, and then waits for ever for a tick of that chip.
   if (counterKhz !== null) machine.push("pit=off", "pic=off");
+  if (memory !== undefined) machine.push("memory-backend=memory");
   // A buffer of 64 MiB for translated code is full, and thrown away, before Node has started.
   const translation = "tcg,thread=multi,tb-size=128";
   const flags = [
@@ -122,8 +140,21 @@ function machineArguments({ path, accelerator, counterKhz }: QemuMachine, memory
     ["-accel", emulated ? translation : "kvm"],
     ["-cpu", emulated ? emulatedProcessor : "host"],
     ["-m", `${memoryMib}M`],
+    memory === undefined ? [] : memoryArguments(memory, memoryMib),
   ];
   return [path, ...flags.flat()];
+}
+
+/** QEMU opens the file anew, to write, also where it only maps a copy of it. */
+function memoryArguments({ shared, incoming }: QemuMemory, memoryMib: number): string[] {
+  const backend = [
+    "memory-backend-file,id=memory",
+    `size=${memoryMib}M`,
+    `mem-path=/proc/self/fd/${memoryFd}`,
+    `share=${shared ? "on" : "off"}`,
+  ];
+  const waits = incoming ? ["-S", "-incoming", "defer"] : [];
+  return ["-object", backend.join(","), ...waits];
 }
 
 function kernelArguments({ counterKhz }: QemuMachine, ours: readonly string[]): string[] {

@@ -1,16 +1,15 @@
-import { constants } from "node:fs";
-import { chmod, open } from "node:fs/promises";
 import { join } from "node:path";
 
-import type { VmImage } from "../../core/runtime.ts";
-import { type GuestAddress, guestPort, type VmSpec } from "../../core/vm.ts";
+import type { VmSpec } from "../../core/vm.ts";
 import type { RunningVm, VmCapability, VmDriver, VmProbe } from "../../ports/vm-driver.ts";
-import { openAll } from "../shared/open-all.ts";
-import type { VmLaunch } from "../shared/vm-launch.ts";
+import { bootEntry } from "../shared/vm-launch.ts";
 import { VmRunner, type VmRunnerOptions } from "../shared/vm-runner.ts";
 import type { VmUser } from "../shared/vm-user.ts";
-import { qemuCommandLine, qmpSocket } from "./command-line.ts";
+import { qmpSocket, type QemuMachine } from "./command-line.ts";
+import { restrictSocket } from "./control-socket.ts";
+import { qemuLaunch, vmImage } from "./launch.ts";
 import { probeQemu, type QemuHost } from "./probe.ts";
+import { QemuSnapshots } from "./snapshots.ts";
 import type { ProbeImage } from "./trial.ts";
 
 export interface QemuDriverOptions extends VmRunnerOptions {
@@ -25,7 +24,12 @@ export interface QemuDriverOptions extends VmRunnerOptions {
 /** Runs each VM in a QEMU of its own: under KVM where that works, in software elsewhere. */
 export class QemuDriver implements VmDriver {
   readonly kind = "qemu";
-  readonly capabilities: ReadonlySet<VmCapability> = new Set(["console", "isolation"] as const);
+  readonly capabilities: ReadonlySet<VmCapability> = new Set([
+    "console",
+    "isolation",
+    "snapshot",
+  ] as const);
+  readonly snapshots: QemuSnapshots;
   readonly #options: QemuDriverOptions;
   readonly #runner: VmRunner;
   #host: Promise<QemuHost> | undefined;
@@ -33,14 +37,13 @@ export class QemuDriver implements VmDriver {
   constructor(options: QemuDriverOptions) {
     this.#options = options;
     this.#runner = new VmRunner(
-      {
-        stderr: "vmm",
-        userFor: (spec, slot) => this.#userFor(spec, slot),
-        launch: (spec, address) => this.#launch(spec, address),
-        onReady: (runFolder) => restrictSocket(join(runFolder, qmpSocket)),
-      },
+      { stderr: "vmm", userFor: (spec, slot) => this.#userFor(spec, slot) },
       options,
     );
+    this.snapshots = new QemuSnapshots({
+      runner: this.#runner,
+      host: (spec) => this.#machineFor(spec),
+    });
   }
 
   async probe(): Promise<VmProbe> {
@@ -49,10 +52,11 @@ export class QemuDriver implements VmDriver {
   }
 
   boot(spec: VmSpec, signal: AbortSignal): Promise<RunningVm> {
-    return this.#runner.boot(spec, signal);
+    return this.#runner.start(spec, this.#bootEntry, signal);
   }
 
   destroy(vmId: string): Promise<void> {
+    this.snapshots.release(vmId);
     return this.#runner.destroy(vmId);
   }
 
@@ -69,17 +73,21 @@ export class QemuDriver implements VmDriver {
     return userFor(slot);
   }
 
-  async #launch(spec: VmSpec, address: GuestAddress): Promise<VmLaunch> {
-    const image = vmImage(spec);
-    const { machine, probe } = await this.#examineHost(image);
-    if (machine === undefined) throw new Error(probe.usable ? "no machine" : probe.reason);
-    const { name, vcpus, memoryMib } = spec;
-    return {
-      program: "QEMU",
-      argv: qemuCommandLine(machine, { name, vcpus, memoryMib, guestPort, ...address }),
-      env: { PATH: process.env["PATH"] ?? "" },
-      files: await openAll([image.kernel, image.initramfs, image.rootfs]),
-    };
+  readonly #bootEntry = bootEntry(
+    async (spec, { address }) => {
+      const { machine } = await this.#machineFor(spec);
+      return qemuLaunch({ machine, spec, address });
+    },
+    async (spec, { runFolder }, until) => {
+      if (spec.template === undefined) await restrictSocket(join(runFolder, qmpSocket));
+      else await this.snapshots.hold(spec, runFolder, until);
+    },
+  );
+
+  async #machineFor(spec: VmSpec): Promise<{ machine: QemuMachine; version: string }> {
+    const { machine, probe } = await this.#examineHost(vmImage(spec));
+    if (machine !== undefined && probe.usable) return { machine, version: probe.version };
+    throw new Error(probe.usable ? "no machine" : probe.reason);
   }
 
   /** Probes once; again while QEMU is not usable, or KVM has not been tried for want of an image. */
@@ -89,26 +97,5 @@ export class QemuDriver implements VmDriver {
     const { dataDir, qemuPath = "qemu-system-x86_64", accelerator = "auto" } = this.#options;
     this.#host = probeQemu({ dataDir, qemuPath, accelerator, image });
     return this.#host;
-  }
-}
-
-function vmImage({ image }: VmSpec): VmImage {
-  if (image.kind === "vm") return image;
-  throw new Error(`QEMU starts no image of the kind "${image.kind}"`);
-}
-
-/** Linux's O_PATH, which Node does not name: a descriptor for what a path leads to, whatever it is. */
-const openPath = 0o10000000;
-
-/**
- * Lets nobody but its owner connect to a VM's control socket. The folder is the VM's own, so a
- * link put in the socket's place must not lead the manager elsewhere.
- */
-async function restrictSocket(path: string): Promise<void> {
-  const file = await open(path, openPath | constants.O_NOFOLLOW);
-  try {
-    if ((await file.stat()).isSocket()) await chmod(`/proc/self/fd/${file.fd}`, 0o600);
-  } finally {
-    await file.close();
   }
 }

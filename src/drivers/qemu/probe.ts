@@ -4,6 +4,7 @@ import { realpath, stat } from "node:fs/promises";
 import { messageOf } from "../../core/errors.ts";
 import { findProgram } from "../../os/find-program.ts";
 import type { VmProbe } from "../../ports/vm-driver.ts";
+import { findCgroups } from "../shared/cgroup-host.ts";
 import { hostBootId } from "../shared/process-journal.ts";
 import { isOpenToAll, proveUserSeparation, type VmUser, vmUser } from "../shared/vm-user.ts";
 import type { QemuMachine } from "./command-line.ts";
@@ -69,7 +70,7 @@ async function examine(path: string, options: QemuProbeOptions): Promise<QemuHos
   }
   const counterKhz = obstacle === null ? null : trial.counterKhz;
   return {
-    probe: describe(trial.version, obstacle, users),
+    probe: describe(trial.version, obstacle, users, (await findCgroups()).notes),
     machine: { path, accelerator: obstacle === null ? "kvm" : "tcg", counterKhz },
     userFor: (slot) => userOf(users, slot),
     preliminary: obstacle === noImage,
@@ -92,13 +93,19 @@ async function obstacleToKvm(
   return image === null ? noImage : attempt(image);
 }
 
-function describe(version: string, obstacle: string | null, users: VmUsers): VmProbe {
+function describe(
+  version: string,
+  obstacle: string | null,
+  users: VmUsers,
+  limits: readonly string[],
+): VmProbe {
   const notes: string[] = [];
   if (obstacle !== null) {
     notes.push(`KVM is not used: ${obstacle}`);
     notes.push("QEMU promises no guest isolation under software emulation");
   }
   if (!users.separate) notes.push(`VMs share the manager's user: ${users.why}`);
+  notes.push(...limits);
   const [accelerator, isolation] =
     obstacle === null ? ["kvm", "hardware" as const] : ["tcg", "emulated" as const];
   return { usable: true, version, accelerator, isolation, notes };

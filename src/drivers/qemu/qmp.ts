@@ -32,8 +32,8 @@ export class QmpConnection implements Disposable {
   }
 
   /** Runs a command; resolves to what it returns, and rejects with what QEMU has against it. */
-  async execute(command: string): Promise<unknown> {
-    this.#socket.write(`${JSON.stringify({ execute: command })}\n`);
+  async execute(command: string, args: object = {}): Promise<unknown> {
+    this.#socket.write(`${JSON.stringify({ execute: command, arguments: args })}\n`);
     const answer = await this.#next((message) => "return" in message || "error" in message);
     if (answer.error === undefined) return answer.return;
     throw new Error(`Cannot run ${command} in QEMU: ${answer.error.desc}`);

@@ -1,7 +1,7 @@
 import { readdir, readFile, readlink, stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { writeFileAtomic } from "../../os/atomic-file.ts";
+import { replaceFile } from "../../os/atomic-file.ts";
 import { isVmUid } from "./vm-user.ts";
 
 /**
@@ -33,9 +33,12 @@ export async function describeProcess(
   return { pid, startTicks: found.startTicks, bootId: await hostBootId(), executable, uid };
 }
 
-/** Writes the journal at `path`, which a reader finds whole or as it was before. */
+/**
+ * Writes the journal at `path`, which a reader finds whole or as it was before. Not for the disk:
+ * when the host goes, so does the process.
+ */
 export async function writeJournal(path: string, entry: JournaledProcess): Promise<void> {
-  await writeFileAtomic(path, `${JSON.stringify(entry, null, 2)}\n`, 0o600);
+  await replaceFile(path, `${JSON.stringify(entry, null, 2)}\n`, 0o600);
 }
 
 /** The journal at `path`; undefined where there is none that can be read. */

@@ -1,6 +1,8 @@
 import type { FileHandle } from "node:fs/promises";
 
 import type { GuestAddress, VmSpec } from "../../core/vm.ts";
+import { waitForHealth } from "./guest-health.ts";
+import type { OutputTail } from "./output-tail.ts";
 import type { VmUser } from "./vm-user.ts";
 
 /** How the process of one VM is started. */
@@ -11,6 +13,8 @@ export interface VmLaunch {
   readonly env: Readonly<Record<string, string>>;
   /** The child finds them as descriptors 3, 4 and so on; closed by the caller once it started. */
   readonly files: readonly FileHandle[];
+  /** Whether the program reads its standard input. */
+  readonly input?: boolean;
 }
 
 /** What one VMM brings to the common way in which VMs come and go. */
@@ -19,8 +23,45 @@ export interface Vmm {
   readonly stderr: "console" | "vmm";
   /** The user for the VM at the address `slot`, with files in `folder`; null is the manager's. */
   userFor(spec: VmSpec, slot: number, folder: string): Promise<VmUser | null>;
-  /** `runFolder` is the working folder of the process, absolute. */
-  launch(spec: VmSpec, address: GuestAddress, runFolder: string): Promise<VmLaunch>;
-  /** Called when the guest has answered. */
-  onReady?(runFolder: string): Promise<void>;
 }
+
+/** Where a VM that starts is found. */
+export interface VmPlace {
+  readonly address: GuestAddress;
+  /** The working folder of its process, absolute. */
+  readonly runFolder: string;
+}
+
+/** One way for a VM to come up: by booting, or out of a snapshot. */
+export interface VmEntry {
+  launch(spec: VmSpec, place: VmPlace): Promise<VmLaunch>;
+  /** Resolves when its process has come as far as it should; rejects where `until` aborts first. */
+  becomeReady(spec: VmSpec, started: StartedVmm, until: AbortSignal): Promise<void>;
+  /** What to say where that takes too long; `seconds` is the limit. */
+  tooSlow(seconds: number): string;
+}
+
+/** A VMM whose process runs. */
+export interface StartedVmm extends VmPlace {
+  /** What the guest prints. */
+  readonly console: OutputTail;
+}
+
+/** The entry of a VM that boots: it is ready when its runtime server answers. */
+export function bootEntry(
+  launch: VmEntry["launch"],
+  onReady: VmEntry["becomeReady"] = () => Promise.resolve(),
+): VmEntry {
+  return {
+    launch,
+    async becomeReady(spec, started, until) {
+      const { address, console } = started;
+      await waitForHealth(address, console.seen(listening), until);
+      await onReady(spec, started, until);
+    },
+    tooSlow: (seconds) => `its runtime server did not answer within ${seconds} s`,
+  };
+}
+
+/** What the runtime server prints when it can be called; docs/runtime-protocol.md. */
+const listening = "runtime-server: listening on";

@@ -12,15 +12,15 @@ import {
 } from "../../os/child-process.ts";
 import type { RunningVm, VmExit } from "../../ports/vm-driver.ts";
 import { BoundedLog } from "./bounded-log.ts";
-import { waitForHealth } from "./guest-health.ts";
 import type { LoopbackAddresses } from "./loopback-address.ts";
 import { describeProcess, killAllOf, writeJournal } from "./process-journal.ts";
 import type { VmFolder } from "./vm-folder.ts";
-import type { Vmm, VmLaunch } from "./vm-launch.ts";
+import type { VmEntry, VmLaunch, Vmm } from "./vm-launch.ts";
 import { confined, type VmUser } from "./vm-user.ts";
 
 export interface VmProcessOptions {
   readonly vmm: Vmm;
+  readonly entry: VmEntry;
   readonly folder: VmFolder;
   readonly addresses: LoopbackAddresses;
   readonly bootTimeoutMs: number;
@@ -34,9 +34,6 @@ const logLimitBytes = 1024 * 1024;
 
 /** How long the last output of a program that ended may be on its way. */
 const lastOutputMs = 250;
-
-/** What the runtime server prints when it can be called; docs/runtime-protocol.md. */
-const listening = "runtime-server: listening on";
 
 interface StartedVm {
   readonly child: Child;
@@ -55,7 +52,8 @@ export class VmProcess {
   readonly #options: VmProcessOptions;
   readonly #destruction = new AbortController();
   readonly #undo = new AsyncDisposableStack();
-  #booting: Promise<RunningVm> | undefined;
+  #starting: Promise<RunningVm> | undefined;
+  #child: Child | undefined;
   #destroyed: Promise<void> | undefined;
 
   constructor(spec: VmSpec, options: VmProcessOptions) {
@@ -64,26 +62,32 @@ export class VmProcess {
     this.#undo.defer(options.onGone);
   }
 
-  /** Starts it and resolves when the guest answers; see `VmDriver.boot`. Called once. */
-  boot(signal: AbortSignal): Promise<RunningVm> {
-    this.#booting = this.#boot(signal);
-    return this.#booting;
+  /** Starts it and resolves when it is ready; see `VmDriver.boot`. Called once. */
+  start(signal: AbortSignal): Promise<RunningVm> {
+    this.#starting = this.#startOrUndo(signal);
+    return this.#starting;
   }
 
-  /** Ends it, also while it boots, and removes everything of it. Repeatable. */
+  /** Writes to the standard input of its process. Rejects where that has none, or has gone. */
+  async write(data: Uint8Array): Promise<void> {
+    if (this.#child === undefined) throw new Error("its process has not started");
+    await this.#child.write(data);
+  }
+
+  /** Ends it, also while it starts, and removes everything of it. Repeatable. */
   destroy(): Promise<void> {
     this.#destroyed ??= this.#destroyOnce();
     return this.#destroyed;
   }
 
   async #destroyOnce(): Promise<void> {
-    this.#destruction.abort(new Error("it was destroyed while it was booting"));
-    // A boot that fails has told its caller, and has left nothing behind.
-    await this.#booting?.catch(() => undefined);
+    this.#destruction.abort(new Error("it was destroyed while it was starting"));
+    // A start that fails has told its caller, and has left nothing behind.
+    await this.#starting?.catch(() => undefined);
     await this.#undo.disposeAsync();
   }
 
-  async #boot(signal: AbortSignal): Promise<RunningVm> {
+  async #startOrUndo(signal: AbortSignal): Promise<RunningVm> {
     try {
       return await this.#start(signal);
     } catch (error) {
@@ -98,38 +102,38 @@ export class VmProcess {
   }
 
   async #start(signal: AbortSignal): Promise<RunningVm> {
-    const { vmm, folder, addresses, bootTimeoutMs } = this.#options;
+    const { vmm, entry, folder, addresses, bootTimeoutMs } = this.#options;
     const stop = AbortSignal.any([signal, this.#destruction.signal]);
     const address = await addresses.acquire();
     this.#undo.defer(() => address.release());
     const { host, port } = address;
-    await folder.create(this.#spec, { host, port });
+    const place = { address: { host, port }, runFolder: folder.run };
+    await folder.create(this.#spec, place.address);
     this.#undo.defer(() => folder.remove());
     const user = await vmm.userFor(this.#spec, address.slot, folder.path);
     if (user !== null) await folder.handOver(user);
     const console = await this.#openLog(folder.consoleLog);
     const vmmLog = vmm.stderr === "vmm" ? await this.#openLog(folder.vmmLog) : console;
     // Last, since it opens files, which only starting the program closes.
-    const launch = await vmm.launch(this.#spec, address, folder.run);
+    const launch = await entry.launch(this.#spec, place);
     const { child, exited } = await this.#spawn(launch, user, { console, vmm: vmmLog });
     await journal(folder, child, user, false);
 
     const startedAt = new Date();
     const deadline = AbortSignal.timeout(bootTimeoutMs);
-    const ready = (until: AbortSignal) =>
-      waitForHealth(address, console.tail.seen(listening), until);
+    const started = { ...place, console: console.tail };
+    const ready = (until: AbortSignal) => entry.becomeReady(this.#spec, started, until);
     try {
       await readyBeforeExit(child, ready, AbortSignal.any([stop, deadline]));
     } catch (error) {
       if (error instanceof ChildEndedError)
         throw new Error((await exited).detail, { cause: error });
       if (!deadline.aborted || stop.aborted) throw error;
-      const why = `its runtime server did not answer within ${bootTimeoutMs / 1000} s`;
+      const why = entry.tooSlow(bootTimeoutMs / 1000);
       throw new Error(withWords(why, console.tail.lastLines()), { cause: error });
     }
     await journal(folder, child, user, true);
-    await vmm.onReady?.(folder.run);
-    return { id: this.#spec.id, address: { host, port }, pid: child.pid, startedAt, exited };
+    return { id: this.#spec.id, address: place.address, pid: child.pid, startedAt, exited };
   }
 
   async #openLog(path: string): Promise<BoundedLog> {
@@ -141,6 +145,7 @@ export class VmProcess {
   async #spawn(launch: VmLaunch, user: VmUser | null, logs: VmLogs): Promise<StartedVm> {
     const { folder, stopGraceMs } = this.#options;
     const child = await startWith(launch, user, folder.run);
+    this.#child = child;
     const drained = Promise.all([logs.console.drain(child.stdout), logs.vmm.drain(child.stderr)]);
     this.#undo.defer(async () => {
       await child.stop(stopGraceMs);
@@ -163,10 +168,10 @@ export class VmProcess {
 }
 
 async function startWith(launch: VmLaunch, user: VmUser | null, cwd: string): Promise<Child> {
-  const { argv, env, files } = launch;
+  const { argv, env, files, input = false } = launch;
   try {
     const descriptors = files.map((file) => file.fd);
-    return await startChild(confined(argv, user), { cwd, env, descriptors });
+    return await startChild(confined(argv, user), { cwd, env, descriptors, input });
   } finally {
     await Promise.all(files.map((file) => file.close()));
   }

@@ -1,4 +1,4 @@
-import { PlatformError } from "../../core/errors.ts";
+import { messageOf, PlatformError } from "../../core/errors.ts";
 import type { VmSpec } from "../../core/vm.ts";
 import type { RunningVm } from "../../ports/vm-driver.ts";
 import { readLogEnd } from "./bounded-log.ts";
@@ -6,7 +6,7 @@ import { LoopbackAddresses } from "./loopback-address.ts";
 import { printable } from "./output-tail.ts";
 import { killJournaled, readJournal } from "./process-journal.ts";
 import { VmFolders } from "./vm-folder.ts";
-import type { Vmm } from "./vm-launch.ts";
+import type { VmEntry, Vmm } from "./vm-launch.ts";
 import { VmProcess } from "./vm-process.ts";
 
 export interface VmRunnerOptions {
@@ -36,8 +36,8 @@ export class VmRunner {
     this.#folders = new VmFolders(dataDir);
   }
 
-  /** See `VmDriver.boot`. */
-  async boot(spec: VmSpec, signal: AbortSignal): Promise<RunningVm> {
+  /** Starts a VM; see `VmDriver.boot`. */
+  async start(spec: VmSpec, entry: VmEntry, signal: AbortSignal): Promise<RunningVm> {
     signal.throwIfAborted();
     const folder = this.#folders.of(spec.id);
     if (folder === undefined || this.#vms.has(spec.id)) {
@@ -49,6 +49,7 @@ export class VmRunner {
     }
     const vm = new VmProcess(spec, {
       vmm: this.#vmm,
+      entry,
       folder,
       addresses: this.#addresses,
       bootTimeoutMs: this.#bootTimeoutMs,
@@ -56,7 +57,19 @@ export class VmRunner {
       onGone: () => this.#vms.delete(spec.id),
     });
     this.#vms.set(spec.id, vm);
-    return vm.boot(signal);
+    return vm.start(signal);
+  }
+
+  /** Writes to the standard input of a VM's process. Rejects with `vm_lost`. */
+  async write(vmId: string, data: Uint8Array): Promise<void> {
+    const vm = this.#vms.get(vmId);
+    try {
+      if (vm === undefined) throw new Error("it is not running");
+      await vm.write(data);
+    } catch (error) {
+      const message = `Cannot write to VM ${vmId}: ${messageOf(error)}`;
+      throw new PlatformError("vm_lost", message, { cause: error });
+    }
   }
 
   /** See `VmDriver.destroy`. */

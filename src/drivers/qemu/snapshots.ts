@@ -1,0 +1,203 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { messageOf, PlatformError } from "../../core/errors.ts";
+import type { SnapshotConditions, SnapshotFiles } from "../../core/snapshot.ts";
+import { guestPort, type VmSpec } from "../../core/vm.ts";
+import type { PausedVm, VmSnapshots } from "../../ports/vm-driver.ts";
+import type { VmEntry } from "../shared/vm-launch.ts";
+import type { VmRunner } from "../shared/vm-runner.ts";
+import { incomingFd, qemuCommandLine, qmpSocket, type QemuMachine } from "./command-line.ts";
+import { qemuLaunch, vmImage } from "./launch.ts";
+import { restrictSocket } from "./control-socket.ts";
+import { QmpConnection } from "./qmp.ts";
+import { StateReceiver } from "./state-receiver.ts";
+
+/** What the snapshots of a driver need of it. */
+export interface QemuSnapshotsDeps {
+  readonly runner: VmRunner;
+  /** The machine that guests of this image get, and the version of QEMU. */
+  readonly host: (spec: VmSpec) => Promise<{ machine: QemuMachine; version: string }>;
+}
+
+/** How long QEMU may take to write or read the state of a machine; it takes some 15 ms. */
+const migrationLimitMs = 20_000;
+
+/**
+ * Snapshots by QEMU's migration. Memory stays in its file (`x-ignore-shared`), so what goes through
+ * the stream is the state of processors and devices, some 60 KiB.
+ */
+export class QemuSnapshots implements VmSnapshots {
+  readonly #deps: QemuSnapshotsDeps;
+  /**
+   * Control connections of VMs that stand still or are templates, opened before their guest ran: a
+   * QEMU that its guest has taken over could put another socket in the place of its own.
+   */
+  readonly #controls = new Map<string, QmpConnection>();
+  /** Templates that run: where the state of their snapshot goes. */
+  readonly #templates = new Map<string, Template>();
+
+  constructor(deps: QemuSnapshotsDeps) {
+    this.#deps = deps;
+  }
+
+  async conditions(spec: VmSpec): Promise<SnapshotConditions> {
+    const { machine, version } = await this.#deps.host(spec);
+    const { counterKhz } = machine;
+    // The rate is measured at each boot of the host, and comes out a little different.
+    const rounded = counterKhz === null ? null : Math.round(counterKhz / 10_000) * 10_000;
+    const { vcpus, memoryMib } = spec;
+    const [, ...argv] = qemuCommandLine(
+      { ...machine, counterKhz: rounded },
+      {
+        ...{ name: "name", host: "host", port: guestPort, guestPort, vcpus, memoryMib },
+        memory: { shared: false, incoming: true },
+      },
+    );
+    return {
+      format: "1",
+      vmm: version,
+      arguments: argv.join(" "),
+      processor: await processorOf(machine),
+      image: vmImage(spec).digest,
+    };
+  }
+
+  async take(vmId: string, signal: AbortSignal): Promise<void> {
+    const template = this.#templates.get(vmId);
+    try {
+      if (template === undefined) throw new Error("it is no template that runs");
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(migrationLimitMs)]);
+      await writeState(template, limit);
+    } catch (error) {
+      signal.throwIfAborted();
+      const message = `Cannot take a snapshot of VM ${vmId}: ${messageOf(error)}`;
+      throw new PlatformError("vm_lost", message, { cause: error });
+    } finally {
+      this.release(vmId);
+      await this.#deps.runner.destroy(vmId);
+    }
+  }
+
+  async restore(spec: VmSpec, from: SnapshotFiles, signal: AbortSignal): Promise<PausedVm> {
+    const vm = await this.#deps.runner.start(spec, this.#entry(from), signal);
+    void vm.exited.then(() => this.release(vm.id));
+    return { ...vm, resume: () => this.#resume(spec) };
+  }
+
+  async tell(vmId: string, message: Uint8Array): Promise<void> {
+    await this.#deps.runner.write(vmId, message);
+  }
+
+  /** Takes control of a VM whose guest has not run code of a function yet. */
+  async hold(
+    { id, template }: VmSpec,
+    runFolder: string,
+    signal: AbortSignal,
+  ): Promise<QmpConnection> {
+    const control = await openControl(runFolder, signal);
+    this.#controls.set(id, control);
+    if (template !== undefined) {
+      this.#templates.set(id, { control, runFolder, state: template.state });
+    }
+    return control;
+  }
+
+  /** Gives up the control of a VM. Repeatable. */
+  release(vmId: string): void {
+    this.#controls.get(vmId)?.[Symbol.dispose]();
+    this.#controls.delete(vmId);
+    this.#templates.delete(vmId);
+  }
+
+  #entry(from: SnapshotFiles): VmEntry {
+    return {
+      launch: async (spec, { address }) => {
+        const { machine } = await this.#deps.host(spec);
+        return qemuLaunch({ machine, spec, address, from });
+      },
+      becomeReady: async (spec, { runFolder }, until) => {
+        const control = await this.hold(spec, runFolder, until);
+        await keepMemoryOut(control);
+        await control.execute("migrate-incoming", { uri: `fd:${incomingFd}` });
+        await migrated(control, until);
+      },
+      tooSlow: (seconds) => `its snapshot was not restored within ${seconds} s`,
+    };
+  }
+
+  async #resume({ id, name, template }: VmSpec): Promise<void> {
+    const control = this.#controls.get(id);
+    try {
+      if (control === undefined) throw new Error("it has ended, or runs already");
+      await control.execute("cont");
+    } catch (error) {
+      const message = `Cannot start VM "${name}": ${messageOf(error)}`;
+      throw new PlatformError("vm_start_failed", message, { cause: error });
+    }
+    if (template === undefined) this.release(id);
+  }
+}
+
+interface Template {
+  readonly control: QmpConnection;
+  readonly runFolder: string;
+  readonly state: string;
+}
+
+/** Stops a template and writes the state of its machine. */
+async function writeState(
+  { control, runFolder, state }: Template,
+  signal: AbortSignal,
+): Promise<void> {
+  await control.execute("stop");
+  await keepMemoryOut(control);
+  await control.execute("migrate-set-parameters", { "max-bandwidth": 2 ** 40 });
+  await using receiver = await StateReceiver.open(runFolder, state);
+  await control.execute("migrate", { uri: `unix:${receiver.path}` });
+  await migrated(control, signal);
+  await receiver.finished(signal);
+}
+
+async function openControl(runFolder: string, signal: AbortSignal): Promise<QmpConnection> {
+  const path = join(runFolder, qmpSocket);
+  const control = await QmpConnection.open(path, signal);
+  await restrictSocket(path);
+  return control;
+}
+
+async function keepMemoryOut(control: QmpConnection): Promise<void> {
+  const capabilities = [{ capability: "x-ignore-shared", state: true }];
+  await control.execute("migrate-set-capabilities", { capabilities });
+}
+
+/** Resolves when the state has been written, or read; rejects where QEMU fails at it. */
+async function migrated(control: QmpConnection, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const info = (await control.execute("query-migrate")) as MigrationInfo;
+    if (info.status === "completed") return;
+    if (info.status === "failed" || info.status === "cancelled") {
+      throw new Error(info["error-desc"] ?? `the migration ${info.status}`);
+    }
+    await sleep(1, undefined, { signal });
+  }
+}
+
+/** What `query-migrate` answers; empty before there is a migration. */
+interface MigrationInfo {
+  readonly status?: string;
+  readonly "error-desc"?: string;
+}
+
+/** What code in a guest may have found out about its processor. */
+async function processorOf({ accelerator }: QemuMachine): Promise<string> {
+  // The emulated one is named by the arguments, to the last flag.
+  if (accelerator === "tcg") return "emulated";
+  const info = await readFile("/proc/cpuinfo", "utf8");
+  const fields = ["model name", "stepping", "microcode", "flags"];
+  const facts = fields.map((field) => new RegExp(`^${field}\\s*: (.*)$`, "m").exec(info)?.[1]);
+  const flags = createHash("sha256").update(facts.join("\n")).digest("hex").slice(0, 16);
+  return `${facts[0] ?? "unknown"} ${flags}`;
+}
