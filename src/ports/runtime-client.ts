@@ -64,7 +64,8 @@ export interface GuestConnection {
   /**
    * Takes over a clone that was told `wake`: resolves when it has confirmed its new identity and
    * what its code registered for a restore has run; to its wall clock when it answered. Rejects with
-   * `vm_start_failed` where it confirms another identity or its code fails.
+   * `code_rejected` where its code fails at that, and with `vm_start_failed` where it confirms
+   * another identity.
    */
   confirm(wake: Wake, signal: AbortSignal): Promise<Date>;
   /** Whether the runtime server answers within `limitMs`. */

@@ -26,6 +26,19 @@ export function parseLoadOutcome(status: number, body: string): LoadOutcome {
   throw new Error(`load was answered ${status}: ${body.slice(0, 300)}`);
 }
 
+/** What the function's code failed at, in one line. */
+export function parseFailure(body: string): string {
+  return loadError(objectOf(body)["error"]);
+}
+
+/** What a woken clone says that it is, and its wall clock. */
+export function parseResumed(status: number, body: string): { instance: string; time: Date } {
+  if (status !== 200) throw new Error(`resumed was answered ${status}: ${body.slice(0, 300)}`);
+  const reply = objectOf(body);
+  const time = new Date(nonNegative(reply["time_ms"], "time_ms"));
+  return { instance: text(reply["instance"], "instance"), time };
+}
+
 export function parseReply(status: number, body: string): GuestReply {
   if (status !== 200) throw new Error(`invoke was answered ${status}: ${body.slice(0, 300)}`);
   const reply = objectOf(body);

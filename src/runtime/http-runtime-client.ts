@@ -9,10 +9,18 @@ import type {
   LoadOutcome,
   RevisionBundle,
   RuntimeClient,
+  Wake,
 } from "../ports/runtime-client.ts";
-import { parseHealth, parseLoadOutcome, parseReply } from "./guest-replies.ts";
+import {
+  parseFailure,
+  parseHealth,
+  parseLoadOutcome,
+  parseReply,
+  parseResumed,
+} from "./guest-replies.ts";
 import { GuestCall, type GuestAnswer } from "./guest-call.ts";
 import { pacedConnector } from "./paced-connector.ts";
+import { clockBackMessage, clockMessage, wakeMessage } from "./wake-message.ts";
 
 /** What a guest may send in one reply: a response and logs, escaped, with room to spare. */
 const maxReplyBytes = 4 * (invocationLimits.payloadBytes + invocationLimits.logBytes);
@@ -24,6 +32,18 @@ const maxConnections = 512;
 export class HttpRuntimeClient implements RuntimeClient {
   connect(address: GuestAddress): GuestConnection {
     return new HttpGuestConnection(address);
+  }
+
+  clockBack(): Uint8Array {
+    return clockBackMessage();
+  }
+
+  wake(wake: Wake): Uint8Array {
+    return wakeMessage(wake);
+  }
+
+  clock(now: Date): Uint8Array {
+    return clockMessage(now);
   }
 }
 
@@ -49,7 +69,7 @@ class HttpGuestConnection implements GuestConnection {
   }
 
   async adopt(token: string, instance: string, signal: AbortSignal): Promise<void> {
-    this.#headers = { ...this.#headers, authorization: `Bearer ${token}` };
+    this.#useToken(token);
     const wish = JSON.stringify({ token, instance });
     const { status, body } = await this.#post("/control/adopt", wish, signal);
     if (status !== 200) throw this.#broken(`adopt was answered ${status}: ${body.slice(0, 300)}`);
@@ -69,6 +89,28 @@ class HttpGuestConnection implements GuestConnection {
       signal,
     );
     return this.#parsed(() => parseLoadOutcome(status, body));
+  }
+
+  async quiesce(signal: AbortSignal): Promise<void> {
+    const { status, body } = await this.#post("/control/quiesce", "{}", signal);
+    if (status === 200) return;
+    if (status === 422) throw this.#rejected(body);
+    throw this.#broken(`quiesce was answered ${status}: ${body.slice(0, 300)}`);
+  }
+
+  async freeze(signal: AbortSignal): Promise<void> {
+    const { status, body } = await this.#post("/control/freeze", "{}", signal);
+    if (status !== 200) throw this.#broken(`freeze was answered ${status}: ${body.slice(0, 300)}`);
+  }
+
+  async confirm({ instance, token }: Wake, signal: AbortSignal): Promise<Date> {
+    this.#useToken(token);
+    const { status, body } = await this.#post("/control/resumed", "{}", signal);
+    if (status === 422) throw this.#rejected(body);
+    const resumed = this.#parsed(() => parseResumed(status, body));
+    if (resumed.instance === instance) return resumed.time;
+    const message = `Cannot start VM "${instance}": its clone says that it is "${resumed.instance}"`;
+    throw new PlatformError("vm_start_failed", message);
   }
 
   async invoke(invocation: GuestInvocation, signal: AbortSignal): Promise<GuestReply> {
@@ -113,6 +155,18 @@ class HttpGuestConnection implements GuestConnection {
     } finally {
       signal?.removeEventListener("abort", giveUp);
     }
+  }
+
+  #useToken(token: string): void {
+    this.#headers = { ...this.#headers, authorization: `Bearer ${token}` };
+  }
+
+  /** The code failed at what it registered for snapshots, in the words that a load has. */
+  #rejected(body: string): PlatformError {
+    return new PlatformError(
+      "code_rejected",
+      this.#parsed(() => parseFailure(body)),
+    );
   }
 
   #parsed<T>(parse: () => T): T {

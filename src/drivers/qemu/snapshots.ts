@@ -52,7 +52,12 @@ export class QemuSnapshots implements VmSnapshots {
     const [, ...argv] = qemuCommandLine(
       { ...machine, counterKhz: rounded },
       {
-        ...{ name: "name", host: "host", port: guestPort, guestPort, vcpus, memoryMib },
+        name: "name",
+        host: "host",
+        port: guestPort,
+        guestPort,
+        vcpus,
+        memoryMib,
         memory: { shared: false, incoming: true },
       },
     );
