@@ -14,7 +14,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { Buffer } from "node:buffer";
 import { execFile } from "node:child_process";
-import { timingSafeEqual } from "node:crypto";
+import { randomFillSync, randomInt, randomUUID, timingSafeEqual } from "node:crypto";
+import { openSync, readSync } from "node:fs";
 import { createServer } from "node:http";
 import module from "node:module";
 import { homedir } from "node:os";
@@ -33,6 +34,8 @@ const logLimit = 256 * 1024;
 const logCutMark = `[firelet] logs cut at ${logLimit} bytes`;
 /** Longest message and stack in a reply, in characters. */
 const textLimit = 64 * 1024;
+/** How long code may take over what it registered for snapshots, in all. */
+const hooksLimitMs = 10_000;
 /** The folder that user code is said to be in; nothing needs to be there. */
 const functionFolder = "/function/";
 
@@ -368,7 +371,46 @@ function perInvocationConsole() {
   }
 }
 
+// ---- Random numbers ----------------------------------------------------------------------------
+
+/** The state of the generator behind Math.random. */
+const randomState = new Int32Array(4);
+
+/** Takes the generator anew from OpenSSL. */
+function seedRandom() {
+  randomFillSync(randomState);
+}
+
+/** One step of xoshiro128** (Blackman and Vigna 2018): 32 bits. */
+function nextRandom() {
+  const [a, b, c, d] = randomState;
+  const scrambled = Math.imul(b, 5);
+  randomState[0] = a ^ d ^ b;
+  randomState[1] = b ^ c ^ a;
+  randomState[2] = c ^ a ^ (b << 9);
+  const turned = d ^ b;
+  randomState[3] = (turned << 11) | (turned >>> 21);
+  return Math.imul((scrambled << 7) | (scrambled >>> 25), 9);
+}
+
+/**
+ * V8's generator cannot be seeded again, so that all clones of a snapshot would draw the same from
+ * it. This one takes its place before there is any user code.
+ */
+function replaceRandom() {
+  const { random } = {
+    random() {
+      // 53 bits, as many as a number in [0, 1) has.
+      return ((nextRandom() >>> 5) * 0x4000000 + (nextRandom() >>> 6)) / 0x20000000000000;
+    },
+  };
+  const property = { value: random, writable: true, configurable: true, enumerable: false };
+  defineProperty(Math, "random", { __proto__: null, ...property });
+  seedRandom();
+}
+
 tameProcess();
+replaceRandom();
 const pristineConsole = console;
 const pristineConsoleParts = getOwnPropertyDescriptors(console);
 
@@ -508,6 +550,8 @@ class Revision {
   /** The function and what it is a method of, once loaded. */
   handler;
   owner;
+  /** What it wants to do before a snapshot, and after a restore. */
+  hooks = { beforeSnapshot: [], afterRestore: [] };
 
   constructor(bundle) {
     this.number = bundle.revision;
@@ -664,7 +708,7 @@ function firstThatWorks(attempts) {
 function importer(path) {
   return async (specifier, _, attributes) => {
     const namespace = await importFor(path, specifier, attributes);
-    if (!/^(?:node:)?process$/.test(specifier)) return namespace;
+    if (!/^(?:(?:node:)?process|firelet)$/.test(specifier)) return namespace;
     const own = moduleOf(specifier, namespace);
     await own.link(() => {});
     await own.evaluate();
@@ -692,7 +736,7 @@ function uncached(compile) {
 function runScript(compiled, revision) {
   const globalBefore = read(globalThis, revision.exportName);
   const script = { exports: {}, id: ".", filename: revision.path, loaded: false, children: [] };
-  const require = module.createRequire(revision.path);
+  const require = requireFrom(revision.path);
   const args = [script.exports, require, script, revision.path, functionFolder.slice(0, -1)];
   let bare = apply(compiled, script.exports, args);
   script.loaded = true;
@@ -703,6 +747,13 @@ function runScript(compiled, revision) {
     delete globalThis[revision.exportName];
   }
   return { exports: script.exports, bare };
+}
+
+/** What `require` is in the code at `path`. */
+function requireFrom(path) {
+  const require = module.createRequire(path);
+  const own = (id) => (id === "firelet" ? firelet : require(id));
+  return Object.assign(own, require);
 }
 
 const flagMissing = "Cannot load ES modules: Node runs without --experimental-vm-modules";
@@ -757,6 +808,7 @@ async function importStatically(revision, specifier, attributes) {
 
 /** What an import gives: Node's own modules, and files that can be required from the function. */
 async function importFor(path, specifier, attributes) {
+  if (specifier === "firelet") return { __proto__: null, default: firelet, ...firelet };
   if (module.isBuiltin(specifier) || /^(?:data|file):/.test(specifier)) {
     return import(specifier, { with: { ...attributes } });
   }
@@ -855,11 +907,11 @@ class Load extends Scope {
     super(revision, "");
   }
 
-  /** Resolves to null when the revision has loaded, otherwise to why not. */
-  run() {
+  /** Resolves to null when the revision has loaded, or done what `work` is, otherwise to why not. */
+  run(work = () => this.revision.evaluate()) {
     scopes.run(this, async () => {
       try {
-        await this.revision.evaluate();
+        await work();
         this.#outcome.resolve(null);
       } catch (thrown) {
         this.fail(describeThrown(thrown, this.revision), read(thrown, "place"));
@@ -888,6 +940,122 @@ class Load extends Scope {
   abandon() {
     this.#outcome.resolve(undefined);
   }
+}
+
+// ---- Snapshots ---------------------------------------------------------------------------------
+
+/** What functions find as the global `firelet`, and under that name in `require` and `import`. */
+const firelet = {
+  beforeSnapshot: (callback) => register("beforeSnapshot", callback),
+  afterRestore: (callback) => register("afterRestore", callback),
+};
+defineProperty(globalThis, "firelet", {
+  __proto__: null,
+  value: firelet,
+  writable: true,
+  configurable: true,
+});
+
+function register(when, callback) {
+  if (typeof callback !== "function") {
+    throw new TypeError(`firelet.${when} wants a function, found ${describeKind(callback)}`);
+  }
+  const revision = scopes.getStore()?.revision;
+  if (!revision) throw new Error(`firelet.${when} is for code that loads`);
+  revision.hooks[when].push(callback);
+}
+
+/** Runs what the serving revision registered, one after another. Resolves as a load does. */
+async function runHooks(when) {
+  if (!serving || serving.hooks[when].length === 0) return null;
+  const scope = new Load(serving);
+  const late = startTimer(() => {
+    const message = `firelet.${when} did not end within ${hooksLimitMs / 1000} s`;
+    scope.fail({ type: "Timeout", message, stack: null });
+  }, hooksLimitMs);
+  const failure = await scope.run(async () => {
+    for (const hook of serving.hooks[when]) await hook();
+  });
+  stopTimer(late);
+  for (const line of scope.close()) writeStdout(`${line}\n`);
+  return failure;
+}
+
+/** Where the message comes from that wakes a clone; undefined where no snapshot can be taken. */
+const wakeChannel = realEnv.FIRELET_WAKE;
+let wakeFile;
+/** Of a clone: who it is, and what came of its hooks, once they have run. */
+let woken;
+
+/** Waits for a message of the wake channel, on the spot: nothing else runs in this thread. */
+function readWakeMessage() {
+  wakeFile ??= openSync(wakeChannel, "r");
+  const message = Buffer.alloc(216);
+  for (let size = 0; size < message.length;) {
+    const count = readSync(wakeFile, message, size, message.length - size);
+    if (count === 0) fail("The wake channel was closed");
+    size += count;
+  }
+  return message;
+}
+
+function textAt(message, start, end) {
+  const text = message.toString("latin1", start, end);
+  return text.slice(0, text.indexOf("\0"));
+}
+
+/**
+ * Stands still until the VM is woken. Everything here happens at one go, and in a clone it is what
+ * comes first.
+ *
+ * OpenSSL's generators are seeded by their parent, and that by the kernel, when their last time is
+ * long ago, in the future, or older than their parent's. So one draw while the clock is set back
+ * makes the parent remember that time, and one draw in the clone makes it ask the kernel again; the
+ * generators of other threads, and the one for keys, follow at their next use.
+ */
+function freeze(response) {
+  readWakeMessage();
+  seedRandom();
+  response.setHeader("connection", "close");
+  // Node hands so little to the kernel at once.
+  send(response, `{"status":"frozen"}`);
+  wake(readWakeMessage());
+}
+
+function wake(message) {
+  seedRandom();
+  // Node draws 128 identifiers, and 1024 numbers, ahead of time.
+  for (let count = 0; count < 128; count += 1) randomUUID();
+  for (let count = 0; count < 1024; count += 1) randomInt(2);
+  token = Buffer.from(textAt(message, 172, 216));
+  // Their other ends are those of the template.
+  server.closeAllConnections();
+  const clone = { instance: textAt(message, 92, 172), hooks: runHooks("afterRestore"), done: false };
+  clone.hooks.then(() => (clone.done = true));
+  woken = clone;
+}
+
+async function quiesce(response) {
+  return refusedByHooks(await runHooks("beforeSnapshot"), response) ?? `{"status":"quiesced"}`;
+}
+
+async function resumed(response) {
+  if (!woken) throw new Refusal(409, "Cannot resume: this VM was not woken");
+  const { instance, hooks } = woken;
+  const refused = refusedByHooks(await hooks, response);
+  return refused ?? toJson({ status: "resumed", instance, time_ms: wallClock() });
+}
+
+function refusedByHooks(failure, response) {
+  if (!failure) return undefined;
+  response.statusCode = 422;
+  return toJson({ status: "failed", logs: [], error: failure });
+}
+
+/** A snapshot holds no invocation: its clones would all go on with it. */
+function refuseAtWork(action) {
+  if (inFlight === 0) return;
+  throw new Refusal(409, `Cannot ${action}: ${inFlight} invocations run`);
 }
 
 /** What Node prints of a syntax error: the line and a caret below the place. */
@@ -1156,11 +1324,11 @@ function adopt(body) {
   return `{"status":"adopted"}`;
 }
 
-function authorize(request) {
+function authorize(request, action) {
   const given = Buffer.from(request.headers.authorization ?? "");
   const wanted = token && Buffer.concat([Buffer.from("Bearer "), token]);
   if (wanted && given.length === wanted.length && timingSafeEqual(given, wanted)) return;
-  throw new Refusal(401, "Cannot load: the token that adopted this VM is wanted");
+  throw new Refusal(401, `Cannot ${action}: the token that adopted this VM is wanted`);
 }
 
 const invocationFields = {
@@ -1171,6 +1339,7 @@ const invocationFields = {
 function invoke(body) {
   checkFields("invoke", body, invocationFields);
   if (!serving) throw new Refusal(503, "No code is loaded");
+  if (woken?.done === false) throw new Refusal(503, "The VM is waking");
   // A timer holds no more than 31 bits.
   const timeoutMs = Math.min(body.timeout_ms, 0x7fffffff);
   const event = hasOwn(body, "event") ? body.event : {};
@@ -1255,8 +1424,32 @@ const routes = {
   "/control/load": {
     method: "POST",
     answer: (request, response, body) => {
-      authorize(request);
+      authorize(request, "load");
       return load(parseBody(body), response);
+    },
+  },
+  "/control/quiesce": {
+    method: "POST",
+    answer: (request, response) => {
+      authorize(request, "quiesce");
+      refuseAtWork("quiesce");
+      return quiesce(response);
+    },
+  },
+  "/control/freeze": {
+    method: "POST",
+    answer: (request, response) => {
+      authorize(request, "freeze");
+      refuseAtWork("freeze");
+      if (!wakeChannel) throw new Refusal(409, "Cannot freeze: FIRELET_WAKE names no channel");
+      freeze(response);
+    },
+  },
+  "/control/resumed": {
+    method: "POST",
+    answer: (request, response) => {
+      authorize(request, "resume");
+      return resumed(response);
     },
   },
 };
@@ -1328,10 +1521,13 @@ function listenAddress(text = "0.0.0.0:3000") {
   return fail(`Cannot listen: FIRELET_LISTEN is "${text}", address:port is wanted`);
 }
 
+/** The HTTP server. */
+let server;
+
 function start() {
   if (!vm.SourceTextModule) writeStderr(`runtime-server: ${flagMissing}\n`);
   // Connections are the manager's to end, and a paused VM must not find them timed out.
-  const server = createServer(
+  server = createServer(
     { keepAliveTimeout: 0, requestTimeout: 0, headersTimeout: 0, noDelay: true },
     onRequest,
   );

@@ -20,6 +20,8 @@ For people who write functions:
 - `logging` prints what its loggers let through, WARNING and above unless told otherwise, with or
   without `logging.basicConfig`.
 - `sys.setrecursionlimit` goes up to 8,000, for which every thread has the stack.
+- `random` is seeded anew in every clone of a snapshot, and so is what is behind `secrets`, `uuid`
+  and `ssl`. A `random.Random()` of a function's own is not: `firelet.after_restore` is for that.
 - Child processes get the environment of the revision that starts them; `os.system` gets that of
   the revision that serves.
 """
@@ -293,7 +295,7 @@ def restore_streams():
 # --- Environment ----------------------------------------------------------------------------------
 
 BASE_ENVIRONMENT = {
-    name: value for name, value in os.environ._data.items() if name != b"FIRELET_LISTEN"
+    name: value for name, value in os.environ._data.items() if not name.startswith(b"FIRELET_")
 }
 
 
@@ -724,6 +726,8 @@ class Revision:
         self.context = None
         self.handler = None
         self.takes_context = self.is_async = False
+        self.file = None
+        self.hooks = {}
 
     def call(self, invocation):
         if self.takes_context:
@@ -790,6 +794,7 @@ class Load(Work):
         self.bundle = bundle
         module, _, self.function = bundle["handler"].rpartition(".")
         self.file = f"{module or 'handler'}.py"
+        self.hooks = {"before_snapshot": [], "after_restore": []}
         self.module_name = module or "handler"
         environment = dict(BASE_ENVIRONMENT)
         for name, value in bundle["env"].items():
@@ -842,6 +847,7 @@ class Load(Work):
                 real_exit(0)
             restore_streams()
         revision = Revision(self.bundle, self.environment, name)
+        revision.file, revision.hooks = self.file, self.hooks
         revision.use(self.find_handler(module))
         if revision.is_async:
             self.server.loops.ready()
@@ -884,33 +890,162 @@ class Load(Work):
         self.connection.reply(200, to_bytes(body))
 
     def fail(self, error):
-        kind, message = name_and_message(error)
-        stack, frame = stack_of(error)
-        file = line = column = None
-        if isinstance(error, SyntaxError) and error.filename == FOLDER + self.file:
-            message = error.msg
-            file, line, column = self.file, error.lineno, error.offset or None
-        elif frame is not None:
-            file, line = frame.filename[len(FOLDER):], frame.lineno
-            offset = getattr(frame, "colno", None)
-            column = None if offset is None else offset + 1
-        elif isinstance(error, Failure):
-            file = self.file
-        if not isinstance(error, (Failure, SystemExit)):
-            message = f"{kind}: {message}" if message else kind
-        if not self.claim():
-            return
-        self.server.load_error = message
-        details = {
-            "message": message,
-            "type": kind,
-            "file": file,
-            "line": line,
-            "column": column,
-            "stack": stack,
-        }
-        body = {"status": "failed", "logs": self.output.close(), "error": details}
-        self.connection.reply(422, to_bytes(write_json(body)))
+        details = explain_failure(error, self.file)
+        if self.claim():
+            self.server.load_error = details["message"]
+            body = {"status": "failed", "logs": self.output.close(), "error": details}
+            self.connection.reply(422, to_bytes(write_json(body)))
+
+
+def explain_failure(error, own_file):
+    """Why code in `own_file` does not load, or fails at what it registered for snapshots."""
+    kind, message = name_and_message(error)
+    stack, frame = stack_of(error)
+    file = line = column = None
+    if isinstance(error, SyntaxError) and error.filename == FOLDER + own_file:
+        message = error.msg
+        file, line, column = own_file, error.lineno, error.offset or None
+    elif frame is not None:
+        file, line = frame.filename[len(FOLDER):], frame.lineno
+        offset = getattr(frame, "colno", None)
+        column = None if offset is None else offset + 1
+    elif isinstance(error, Failure):
+        file = own_file
+    if not isinstance(error, (Failure, SystemExit)):
+        message = f"{kind}: {message}" if message else kind
+    place = {"file": file, "line": line, "column": column}
+    return {"message": message, "type": kind, **place, "stack": stack}
+
+
+# --- Snapshots ------------------------------------------------------------------------------------
+
+HOOKS_SECONDS = 10
+WAKE_MESSAGE_BYTES = 216
+EINTR = 4
+
+
+class Hooks(Work):
+    """What the serving revision registered for a snapshot or a restore, one after another."""
+
+    def __init__(self, server, when, done):
+        self.revision = server.revision
+        self.when = when
+        self.done = done
+        super().__init__(server, None, self.revision.environment, "")
+        self.output.close()  # lines go to the console
+        server.later(HOOKS_SECONDS, self.expire)
+        server.pool.submit(self)
+
+    def run(self):
+        self.revision.context.copy().run(self.execute)
+
+    def execute(self):
+        CURRENT.set(self)
+        restore_streams()
+        try:
+            for hook in self.revision.hooks[self.when]:
+                value = hook()
+                if hasattr(type(value), "__await__"):
+                    self.wait_for(value)
+        except BaseException as error:
+            self.fail(error)
+        else:
+            self.end(None)
+
+    def wait_for(self, awaitable):
+        """Waits for what runs on the event loop that `async def` handlers have."""
+        from asyncio import run_coroutine_threadsafe
+
+        async def finish():
+            return await awaitable
+
+        run_coroutine_threadsafe(finish(), self.server.loops.ready().loop).result()
+
+    def fail(self, error):
+        self.end(explain_failure(error, self.revision.file))
+
+    def expire(self):
+        message = f"firelet.{self.when} did not end within {HOOKS_SECONDS} s"
+        self.fail(Failure("Timeout", message))
+
+    def end(self, failure):
+        if self.claim():
+            self.server.call(self.done, failure)
+
+
+def make_hooks_module():
+    """The module `firelet` that functions import."""
+    module = type(sys)("firelet")
+    for when in ("before_snapshot", "after_restore"):
+        setattr(module, when, make_registrar(when))
+    return module
+
+
+def make_registrar(when):
+    def register(function):
+        if not callable(function):
+            raise TypeError(f"firelet.{when} wants a function, found {kind_of(function)}")
+        hooks = getattr(CURRENT.get(), "hooks", None)
+        if hooks is None:
+            raise RuntimeError(f"firelet.{when} is for code that loads")
+        hooks[when].append(function)
+        return function
+
+    register.__name__ = register.__qualname__ = when
+    return register
+
+
+class WakeChannel:
+    """Where the message comes from that wakes a clone."""
+
+    def __init__(self, path):
+        from ctypes import PyDLL, byref, create_string_buffer, get_errno
+
+        self.file = os.open(path, os.O_RDONLY)
+        self.buffer = create_string_buffer(WAKE_MESSAGE_BYTES)
+        self.byref, self.errno = byref, get_errno
+        # Calls through PyDLL keep the GIL: no other thread of this process runs meanwhile.
+        self.read_file = PyDLL(None, use_errno=True).read
+
+    def read(self):
+        """Waits for a message while everything else stands still."""
+        size = 0
+        while size < WAKE_MESSAGE_BYTES:
+            rest = WAKE_MESSAGE_BYTES - size
+            count = self.read_file(self.file, self.byref(self.buffer, size), rest)
+            if count == 0 or (count < 0 and self.errno() != EINTR):
+                end_process("Cannot read the wake channel")
+            size += max(count, 0)
+        return self.buffer.raw
+
+
+def draw_from_openssl():
+    """
+    OpenSSL's generators are seeded by their parent, and that by the kernel, when their last time is
+    long ago, in the future, or older than their parent's. So one draw while the clock is set back
+    makes the parent remember that time, and one draw in the clone makes it ask the kernel again;
+    those of other threads, and those for keys, follow at their next use.
+    """
+    if "_ssl" in sys.modules:
+        sys.modules["_ssl"].RAND_bytes(1)
+
+
+def seed_modules():
+    """Seeds what Python's own modules keep for themselves."""
+    modules = sys.modules
+    if "random" in modules:
+        modules["random"]._inst.seed()
+    if "tempfile" in modules:
+        modules["tempfile"]._name_sequence = None
+    if "uuid" in modules:
+        # The address of the network card is the same in all VMs: a random one takes its place, as
+        # RFC 9562 has it, in Python's own code, since libuuid keeps its state to itself.
+        modules["uuid"]._generate_time_safe = None
+        modules["uuid"]._node = int.from_bytes(os.urandom(6), "big") | 1 << 40
+
+
+def text_at(message, start, end):
+    return message[start:end].partition(b"\0")[0]
 
 
 # --- Threads --------------------------------------------------------------------------------------
@@ -1401,6 +1536,7 @@ def prepare_interpreter():
         if name in sys.modules:
             patch(sys.modules[name])
     sys.meta_path.insert(0, PatchingFinder())
+    sys.modules["firelet"] = make_hooks_module()
 
 
 # --- HTTP -----------------------------------------------------------------------------------------
@@ -1656,6 +1792,11 @@ class Server:
         self.loading = None
         self.loads = deque()
         self.token = None
+        self.wake_channel = None
+        self.instance = None  # of a clone
+        self.waking = False  # its hooks run
+        self.wake_failure = None
+        self.awaiting_wake = []  # connections
         self.stuck = set()  # threads that could not be stopped
         self.abandoned = {}  # threads that waited at their limit, with their processor time
         self.stopping = set()  # invocations at their limit that are not answered yet
@@ -1673,6 +1814,9 @@ class Server:
             b"/invoke": (b"POST", self.invoke),
             b"/control/adopt": (b"POST", self.adopt),
             b"/control/load": (b"POST", self.accept_load),
+            b"/control/quiesce": (b"POST", self.quiesce),
+            b"/control/freeze": (b"POST", self.freeze),
+            b"/control/resumed": (b"POST", self.resumed),
         }
 
     # The loop
@@ -1956,11 +2100,14 @@ class Server:
             raise HttpError(403, "Cannot adopt this VM: another token has it")
         connection.reply(200, b'{"status":"adopted"}')
 
-    def accept_load(self, connection, head, body):
+    def authorize(self, head, action):
         scheme, _, token = (head.token or b"").partition(b" ")
         known = self.token is not None and scheme.lower() == b"bearer"
         if not known or not compare_digest(self.token, token.strip()):
-            raise HttpError(401, "Cannot load without the token of the adoption")
+            raise HttpError(401, f"Cannot {action} without the token of the adoption")
+
+    def accept_load(self, connection, head, body):
+        self.authorize(head, "load")
         bundle = read_object(body)
         field(bundle, "revision", is_positive_integer)
         field(bundle, "function_name", lambda v: isinstance(v, str))
@@ -2012,12 +2159,89 @@ class Server:
         self.abandon(worker)
         self.load_ended(load)
 
+    # Snapshots
+
+    def refuse_at_work(self, action):
+        """A snapshot holds no invocation: its clones would all go on with it."""
+        count = sum(isinstance(work, Invocation) for work in list(self.unanswered.values()))
+        if count > 0:
+            raise HttpError(409, f"Cannot {action}: {count} invocations run")
+
+    def run_hooks(self, when, done):
+        if self.revision is None or not self.revision.hooks[when]:
+            done(None)
+        else:
+            Hooks(self, when, done)
+
+    def quiesce(self, connection, head, body):
+        self.authorize(head, "quiesce")
+        self.refuse_at_work("quiesce")
+
+        def done(failure):
+            self.answer_hooks(connection, failure, b'{"status":"quiesced"}')
+
+        self.run_hooks("before_snapshot", done)
+
+    def answer_hooks(self, connection, failure, body):
+        if failure is None:
+            connection.reply(200, body)
+        else:
+            refusal = {"status": "failed", "logs": [], "error": failure}
+            connection.reply(422, to_bytes(write_json(refusal)))
+
+    def freeze(self, connection, head, body):
+        """Stands still until the VM is woken. In a clone, what follows is what comes first."""
+        self.authorize(head, "freeze")
+        self.refuse_at_work("freeze")
+        if WAKE_CHANNEL is None:
+            raise HttpError(409, "Cannot freeze: FIRELET_WAKE names no channel")
+        if self.wake_channel is None:
+            self.wake_channel = WakeChannel(WAKE_CHANNEL)
+        self.wake_channel.read()
+        draw_from_openssl()
+        connection.closing = True
+        connection.reply(200, b'{"status":"frozen"}')
+        self.wake(self.wake_channel.read())
+
+    def wake(self, message):
+        draw_from_openssl()
+        seed_modules()
+        self.token = text_at(message, 172, 216)
+        self.instance = text_at(message, 92, 172).decode("ascii", "replace")
+        # Their other ends are those of the template.
+        for connection in list(self.connections.values()):
+            connection.close()
+        self.waking = True
+        self.run_hooks("after_restore", self.woken)
+
+    def woken(self, failure):
+        self.waking = False
+        self.wake_failure = failure
+        waiting, self.awaiting_wake = self.awaiting_wake, []
+        for connection in waiting:
+            self.confirm(connection)
+
+    def resumed(self, connection, head, body):
+        self.authorize(head, "resume")
+        if self.instance is None:
+            raise HttpError(409, "Cannot resume: this VM was not woken")
+        if self.waking:
+            self.awaiting_wake.append(connection)
+        else:
+            self.confirm(connection)
+
+    def confirm(self, connection):
+        clone = {"status": "resumed", "instance": self.instance, "time_ms": time() * 1000}
+        self.answer_hooks(connection, self.wake_failure, to_bytes(write_json(clone)))
+
     def invoke(self, connection, head, body):
         request = read_object(body)
         field(request, "request_id", is_text)
         field(request, "timeout_ms", is_positive_number)
         if self.revision is None:
             raise HttpError(503, "No code is loaded")
+        if self.waking:
+            raise HttpError(503, "The VM is waking")
         invocation = Invocation(self, connection, request)
         self.add_deadline(invocation)
         if self.revision.is_async:
@@ -2157,6 +2381,7 @@ def main():
 
 
 BASE_LISTEN = os.environ.get("FIRELET_LISTEN", "0.0.0.0:3000")
+WAKE_CHANNEL = os.environ.get("FIRELET_WAKE")
 
 if __name__ == "__main__":
     main()
