@@ -45,7 +45,7 @@ describe("the host's control groups", () => {
   const start = async (name: keyof typeof programs) => {
     const record = join(await folder, randomUUID());
     const vmId = randomUUID();
-    const group = await cgroups.create(vmId, limits, record);
+    const group = cgroups.create(vmId, limits, record);
     groups.push(group);
     const child = spawn("/bin/sh", ["-c", programs[name]], { stdio: ["pipe", "ignore", "pipe"] });
     children.push(child);
@@ -69,14 +69,14 @@ describe("the host's control groups", () => {
     let said = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
     await waitUntil("it is refused another process", () => /fork/i.test(said));
-    const members = await membersOf(folderOf(group, "pids.max"));
+    const members = await membersOf(await folderOf(group, "pids.max"));
     assert.ok(members.length <= limits.pids, `${members.length} processes`);
     assert.equal(await group.whatEnded(), "");
   });
 
   it("slow a process down to its share of the processors", has("cpu"), async () => {
     const { group } = await start("keepsBusy");
-    const stat = join(folderOf(group, "cpu.stat"), "cpu.stat");
+    const stat = join(await folderOf(group, "cpu.stat"), "cpu.stat");
     await waitUntil("it is slowed down", async () =>
       /^nr_throttled [1-9]/m.test(await readFile(stat, "utf8")),
     );
@@ -87,13 +87,13 @@ describe("the host's control groups", () => {
     has("pids"),
     async () => {
       const { vmId, record, group, exited } = await start("startsOne");
-      const pids = folderOf(group, "pids.max");
+      const pids = await folderOf(group, "pids.max");
       await waitUntil("both run", async () => (await membersOf(pids)).length === 2);
       const members = await membersOf(pids);
       await new VmCgroups({ dataDir }).removeStray(vmId, record);
       assert.deepEqual(await exited, [null, "SIGKILL"]);
       for (const pid of members) await waitUntil(`${pid} has ended`, () => !isRunning(pid));
-      assert.deepEqual(group.folders.filter(existsSync), []);
+      assert.deepEqual((await group.folders).filter(existsSync), []);
     },
   );
 
@@ -106,8 +106,9 @@ describe("the host's control groups", () => {
   });
 });
 
-function folderOf(group: VmCgroup, file: string): string {
-  return group.folders.find((one) => existsSync(join(one, file))) ?? assert.fail(`no ${file}`);
+async function folderOf(group: VmCgroup, file: string): Promise<string> {
+  const folders = await group.folders;
+  return folders.find((one) => existsSync(join(one, file))) ?? assert.fail(`no ${file}`);
 }
 
 function isRunning(pid: number): boolean {

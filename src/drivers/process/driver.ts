@@ -5,6 +5,7 @@ import type { HostImage } from "../../core/runtime.ts";
 import type { VmSpec } from "../../core/vm.ts";
 import { findProgram } from "../../os/find-program.ts";
 import type { RunningVm, VmCapability, VmDriver, VmProbe } from "../../ports/vm-driver.ts";
+import { processLimits } from "../shared/cgroup-limits.ts";
 import { bootEntry } from "../shared/vm-launch.ts";
 import { VmRunner, type VmRunnerOptions } from "../shared/vm-runner.ts";
 import { isOpenToAll, type VmUser, vmUser } from "../shared/vm-user.ts";
@@ -27,6 +28,7 @@ export class ProcessDriver implements VmDriver {
       {
         stderr: "console",
         userFor: (spec, slot, folder) => this.#userFor(spec, slot, folder),
+        limitsFor: (spec) => Promise.resolve(processLimits(spec)),
       },
       options,
     );

@@ -2,6 +2,7 @@ import { join } from "node:path";
 
 import type { VmSpec } from "../../core/vm.ts";
 import type { RunningVm, VmCapability, VmDriver, VmProbe } from "../../ports/vm-driver.ts";
+import { qemuLimits } from "../shared/cgroup-limits.ts";
 import { bootEntry } from "../shared/vm-launch.ts";
 import { VmRunner, type VmRunnerOptions } from "../shared/vm-runner.ts";
 import type { VmUser } from "../shared/vm-user.ts";
@@ -37,7 +38,12 @@ export class QemuDriver implements VmDriver {
   constructor(options: QemuDriverOptions) {
     this.#options = options;
     this.#runner = new VmRunner(
-      { stderr: "vmm", userFor: (spec, slot) => this.#userFor(spec, slot) },
+      {
+        stderr: "vmm",
+        userFor: (spec, slot) => this.#userFor(spec, slot),
+        limitsFor: async (spec) =>
+          qemuLimits(spec, (await this.#machineFor(spec)).machine.accelerator),
+      },
       options,
     );
     this.snapshots = new QemuSnapshots({

@@ -163,11 +163,11 @@ describe("VmCgroups", () => {
   it("sets every limit of version 1, then takes the process in, and removes all of it", async () => {
     await versionOne();
     const cgroups = newCgroups();
-    const group = await cgroups.create("vm-1", limits, join(top, "record"));
+    const group = cgroups.create("vm-1", limits, join(top, "record"));
     const folders = ["memory/sys tem/manager", "cpu", "pids/a"].map((path) =>
       join(top, path, cgroups.name, "vm-1"),
     );
-    assert.deepEqual(group.folders, folders);
+    assert.deepEqual(await group.folders, folders);
     const [memory = "", cpu = "", pids = ""] = folders;
     assert.equal(await read(memory, "memory.limit_in_bytes"), String(300 * 2 ** 20));
     assert.equal(await read(memory, "memory.memsw.limit_in_bytes"), String(300 * 2 ** 20));
@@ -188,14 +188,15 @@ describe("VmCgroups", () => {
   it("leaves the divided group of version 2, and hands its controllers down", async () => {
     const own = await versionTwo();
     const cgroups = newCgroups();
-    const group = await cgroups.create("vm-1", limits, join(top, "record"));
+    const group = cgroups.create("vm-1", limits, join(top, "record"));
+    await group.folders;
     const all = join(own, cgroups.name);
     assert.equal(await read(own, "firelet-manager/cgroup.procs"), String(process.pid));
     for (const folder of [own, all]) {
       assert.equal(await read(folder, "cgroup.subtree_control"), "+memory +cpu +pids");
     }
-    const [folder = ""] = group.folders;
-    assert.deepEqual(group.folders, [join(all, "vm-1")]);
+    const [folder = ""] = await group.folders;
+    assert.equal(folder, join(all, "vm-1"));
     const found = ["memory.max", "memory.swap.max", "memory.oom.group", "cpu.max", "cpu.weight"];
     const values = await Promise.all([...found, "pids.max"].map((file) => read(folder, file)));
     assert.deepEqual(values, ["314572800", "0", "1", "250000 100000", "200", "98"]);
@@ -206,8 +207,9 @@ describe("VmCgroups", () => {
   it("keeps the group of all while another VM is in it", async () => {
     const own = await versionTwo();
     const cgroups = newCgroups();
-    const first = await cgroups.create("vm-1", limits, join(top, "1"));
-    const second = await cgroups.create("vm-2", limits, join(top, "2"));
+    const first = cgroups.create("vm-1", limits, join(top, "1"));
+    const second = cgroups.create("vm-2", limits, join(top, "2"));
+    await Promise.all([first.folders, second.folders]);
     await first.remove();
     assert.ok(existsSync(join(own, cgroups.name, "vm-2", "memory.max")));
     await second.remove();
@@ -216,9 +218,10 @@ describe("VmCgroups", () => {
 
   it("says in words that the kernel ended a process for want of memory", async () => {
     await versionTwo();
-    const group = await newCgroups().create("vm-1", limits, join(top, "record"));
+    const group = newCgroups().create("vm-1", Promise.resolve(limits), join(top, "record"));
+    const [folder = ""] = await group.folders;
     assert.equal(await group.whatEnded(), "");
-    const events = join(group.folders[0] ?? "", "memory.events");
+    const events = join(folder, "memory.events");
     await writeFile(events, "low 0\nhigh 0\nmax 12\noom 0\noom_kill 0\n");
     assert.equal(await group.whatEnded(), "");
     await writeFile(events, "low 0\nhigh 0\nmax 12\noom 1\noom_kill 1\n");
@@ -228,23 +231,24 @@ describe("VmCgroups", () => {
   it("ends and removes what an earlier manager left, by its record, and nothing else", async () => {
     await versionTwo();
     const record = join(top, "record");
-    const left = await newCgroups().create("vm-1", limits, record);
+    const left = newCgroups().create("vm-1", limits, record);
+    const [folder = ""] = await left.folders;
     const { pid, exit } = await startSleep();
     await left.add(pid);
     const bystander = await startSleep();
     const foreign = join(top, "foreign", "vm-1");
     await mkdir(foreign, { recursive: true });
     await writeFile(join(foreign, "cgroup.procs"), String(bystander.pid));
-    await writeFile(record, JSON.stringify([...left.folders, foreign]));
+    await writeFile(record, JSON.stringify([folder, foreign]));
     // Another manager's data folder has other groups.
     await newCgroups("/elsewhere").removeStray("vm-1", record);
     await newCgroups().removeStray("vm-2", record);
-    assert.ok(existsSync(left.folders[0] ?? ""));
+    assert.ok(existsSync(folder));
     // Whatever group the later manager is in.
     await see(["0::/"], []);
     await newCgroups().removeStray("vm-1", record);
     assert.deepEqual(await exit, [null, "SIGKILL"]);
-    assert.equal(existsSync(left.folders[0] ?? ""), false);
+    assert.equal(existsSync(folder), false);
     assert.ok(existsSync(foreign));
     process.kill(bystander.pid, 0);
     await newCgroups().removeStray("vm-1", join(top, "absent"));
@@ -252,11 +256,28 @@ describe("VmCgroups", () => {
 
   it("runs VMs without groups where the host allows none", async () => {
     await see([], []);
-    const group = await newCgroups().create("vm-1", limits, join(top, "record"));
+    const group = newCgroups().create("vm-1", limits, join(top, "record"));
     await group.add(process.pid);
-    assert.deepEqual([group.folders, await group.whatEnded()], [[], ""]);
+    assert.deepEqual([await group.folders, await group.whatEnded()], [[], ""]);
     await group.remove();
     assert.equal(existsSync(join(top, "record")), false);
+  });
+});
+
+describe("VmCgroup", () => {
+  it("refuses a process where it could not be made, and leaves nothing", async () => {
+    const own = await versionTwo();
+    const cgroups = newCgroups();
+    // A file where the group of all should be.
+    await writeFile(join(own, cgroups.name), "");
+    const group = cgroups.create("vm-1", limits, join(top, "record"));
+    await assert.rejects(group.add(process.pid), /^Error: its control group cannot be made: E/);
+    await rm(join(own, cgroups.name));
+    await group.remove();
+    assert.deepEqual(
+      await readdir(own).then((names) => names.filter((n) => n === cgroups.name)),
+      [],
+    );
   });
 });
 

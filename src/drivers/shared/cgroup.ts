@@ -46,28 +46,38 @@ export class VmCgroups {
   }
 
   /**
-   * Makes the groups of a VM, and leaves nothing of them when that fails. `record` is a file where
-   * a later manager finds them, whatever group that one is in.
+   * Begins to make the groups of a VM, and returns at once: that takes some milliseconds, in which
+   * the VM can start. `record` is a file where a later manager finds them, whatever group that one
+   * is in.
    */
-  async create(vmId: string, limits: VmLimits, record: string): Promise<VmCgroup> {
-    this.#host ??= this.#prepare();
-    const { hierarchies } = await this.#host;
+  create(vmId: string, limits: VmLimits | Promise<VmLimits>, record: string): VmCgroup {
+    return new VmCgroup(this.#make(vmId, limits, record), limits, (folders) =>
+      this.#remove(folders),
+    );
+  }
+
+  async #make(
+    vmId: string,
+    limits: VmLimits | Promise<VmLimits>,
+    record: string,
+  ): Promise<readonly string[]> {
+    const [{ hierarchies }, wanted] = await Promise.all([this.#prepared(), limits]);
+    if (hierarchies.length === 0) return [];
     const placed = hierarchies.map((one) => ({
       ...one,
       folder: join(one.folder, this.name, vmId),
     }));
     const folders = placed.map(({ folder }) => folder);
-    const group = new VmCgroup(folders, limits, () => this.#remove(folders));
-    if (placed.length === 0) return group;
     // Not synced: a crash of the host takes the groups along.
     await writeFile(record, JSON.stringify(folders), { mode: 0o600 });
-    try {
-      await Promise.all(placed.map((one) => makeGroup(one, limits)));
-    } catch (error) {
-      await group.remove();
-      throw new Error(`its control group cannot be made: ${messageOf(error)}`, { cause: error });
-    }
-    return group;
+    const made = await Promise.allSettled(placed.map((one) => makeGroup(one, wanted)));
+    const failed = made.find((one) => one.status === "rejected");
+    if (failed === undefined) return folders;
+    // Why it failed counts for more than what could not be removed after it.
+    await this.#remove(folders).catch(() => undefined);
+    throw new Error(`its control group cannot be made: ${messageOf(failed.reason)}`, {
+      cause: failed.reason,
+    });
   }
 
   /** Ends what runs in the groups that an earlier manager recorded for a VM, and removes them. */
@@ -87,6 +97,16 @@ export class VmCgroups {
     }
   }
 
+  async #prepared(): Promise<CgroupHost> {
+    this.#host ??= this.#prepare();
+    try {
+      return await this.#host;
+    } catch (error) {
+      this.#host = undefined;
+      throw error;
+    }
+  }
+
   /** In version 2, makes room for groups below that of the manager. */
   async #prepare(): Promise<CgroupHost> {
     const found = await findCgroups(this.#viewer);
@@ -101,20 +121,28 @@ export class VmCgroups {
 
 /** The control groups of one VM; none at all where the host allows none. */
 export class VmCgroup {
-  readonly folders: readonly string[];
-  readonly #limits: VmLimits;
-  readonly #remove: () => Promise<void>;
+  /** Their folders, once they are made; rejects where they cannot be. */
+  readonly folders: Promise<readonly string[]>;
+  readonly #limits: VmLimits | Promise<VmLimits>;
+  readonly #remove: (folders: readonly string[]) => Promise<void>;
 
-  constructor(folders: readonly string[], limits: VmLimits, remove: () => Promise<void>) {
+  constructor(
+    folders: Promise<readonly string[]>,
+    limits: VmLimits | Promise<VmLimits>,
+    remove: (folders: readonly string[]) => Promise<void>,
+  ) {
     this.folders = folders;
     this.#limits = limits;
     this.#remove = remove;
+    // Whoever adds a process is told; where none is added, nobody misses the groups.
+    void folders.catch(() => undefined);
   }
 
   /** Holds a process to the limits from now on, with all that it starts. */
   async add(pid: number): Promise<void> {
+    const folders = await this.folders;
     await Promise.all(
-      this.folders.map(async (folder) => {
+      folders.map(async (folder) => {
         try {
           await writeFile(join(folder, "cgroup.procs"), String(pid));
         } catch (error) {
@@ -130,14 +158,19 @@ export class VmCgroup {
 
   /** Which of its limits ended a process of the VM, in words; empty where none did. */
   async whatEnded(): Promise<string> {
-    const kills = await Promise.all(this.folders.map(memoryKills));
+    const kills = await Promise.all((await this.#made()).map(memoryKills));
     if (!kills.some((count) => count > 0)) return "";
-    return `it needed more memory than the ${this.#limits.memoryMib} MiB that the host gives it`;
+    const { memoryMib } = await this.#limits;
+    return `it needed more memory than the ${memoryMib} MiB that the host gives it`;
   }
 
   /** Ends whatever runs in it, and removes it. Repeatable. */
-  remove(): Promise<void> {
-    return this.#remove();
+  async remove(): Promise<void> {
+    await this.#remove(await this.#made());
+  }
+
+  #made(): Promise<readonly string[]> {
+    return this.folders.catch(() => []);
   }
 }
 

@@ -22,6 +22,8 @@ export class VmFolder {
   readonly consoleLog: string;
   /** What the VMM itself prints. */
   readonly vmmLog: string;
+  /** Where the VM's control groups are, as `VmCgroups` records them. */
+  readonly groups: string;
   /** The working folder of the VM's process. */
   readonly run: string;
 
@@ -31,6 +33,7 @@ export class VmFolder {
     this.journal = join(path, "process.json");
     this.consoleLog = join(path, "console.log");
     this.vmmLog = join(path, "vmm.log");
+    this.groups = join(path, "cgroups.json");
     this.run = join(path, "run");
   }
 

@@ -3,6 +3,7 @@ import type { FileHandle } from "node:fs/promises";
 import type { GuestAddress, VmSpec } from "../../core/vm.ts";
 import { waitForHealth } from "./guest-health.ts";
 import type { OutputTail } from "./output-tail.ts";
+import type { VmLimits } from "./cgroup-limits.ts";
 import type { VmUser } from "./vm-user.ts";
 
 /** How the process of one VM is started. */
@@ -23,6 +24,8 @@ export interface Vmm {
   readonly stderr: "console" | "vmm";
   /** The user for the VM at the address `slot`, with files in `folder`; null is the manager's. */
   userFor(spec: VmSpec, slot: number, folder: string): Promise<VmUser | null>;
+  /** What its processes may take of the host, where the host can hold them to it. */
+  limitsFor(spec: VmSpec): Promise<VmLimits>;
 }
 
 /** Where a VM that starts is found. */

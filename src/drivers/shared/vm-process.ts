@@ -12,6 +12,7 @@ import {
 } from "../../os/child-process.ts";
 import type { RunningVm, VmExit } from "../../ports/vm-driver.ts";
 import { BoundedLog } from "./bounded-log.ts";
+import type { VmCgroup, VmCgroups } from "./cgroup.ts";
 import type { LoopbackAddresses } from "./loopback-address.ts";
 import { describeProcess, killAllOf, writeJournal } from "./process-journal.ts";
 import type { VmFolder } from "./vm-folder.ts";
@@ -22,6 +23,7 @@ export interface VmProcessOptions {
   readonly vmm: Vmm;
   readonly entry: VmEntry;
   readonly folder: VmFolder;
+  readonly cgroups: VmCgroups;
   readonly addresses: LoopbackAddresses;
   readonly bootTimeoutMs: number;
   readonly stopGraceMs: number;
@@ -102,7 +104,7 @@ export class VmProcess {
   }
 
   async #start(signal: AbortSignal): Promise<RunningVm> {
-    const { vmm, entry, folder, addresses, bootTimeoutMs } = this.#options;
+    const { vmm, entry, folder, cgroups, addresses, bootTimeoutMs } = this.#options;
     const stop = AbortSignal.any([signal, this.#destruction.signal]);
     const address = await addresses.acquire();
     this.#undo.defer(() => address.release());
@@ -110,19 +112,24 @@ export class VmProcess {
     const place = { address: { host, port }, runFolder: folder.run };
     await folder.create(this.#spec, place.address);
     this.#undo.defer(() => folder.remove());
+    const group = cgroups.create(this.#spec.id, vmm.limitsFor(this.#spec), folder.groups);
+    this.#undo.defer(() => group.remove());
     const user = await vmm.userFor(this.#spec, address.slot, folder.path);
     if (user !== null) await folder.handOver(user);
     const console = await this.#openLog(folder.consoleLog);
     const vmmLog = vmm.stderr === "vmm" ? await this.#openLog(folder.vmmLog) : console;
     // Last, since it opens files, which only starting the program closes.
     const launch = await entry.launch(this.#spec, place);
-    const { child, exited } = await this.#spawn(launch, user, { console, vmm: vmmLog });
+    const { child, exited } = await this.#spawn(launch, user, group, { console, vmm: vmmLog });
     await journal(folder, child, user, false);
 
     const startedAt = new Date();
     const deadline = AbortSignal.timeout(bootTimeoutMs);
     const started = { ...place, console: console.tail };
-    const ready = (until: AbortSignal) => entry.becomeReady(this.#spec, started, until);
+    // The kernel takes up to 20 ms to move a process, and the VMM longer to come to its guest. No
+    // code of a function runs before this resolves.
+    const ready = (until: AbortSignal) =>
+      Promise.all([group.add(child.pid), entry.becomeReady(this.#spec, started, until)]);
     try {
       await readyBeforeExit(child, ready, AbortSignal.any([stop, deadline]));
     } catch (error) {
@@ -142,7 +149,12 @@ export class VmProcess {
     return log;
   }
 
-  async #spawn(launch: VmLaunch, user: VmUser | null, logs: VmLogs): Promise<StartedVm> {
+  async #spawn(
+    launch: VmLaunch,
+    user: VmUser | null,
+    group: VmCgroup,
+    logs: VmLogs,
+  ): Promise<StartedVm> {
     const { folder, stopGraceMs } = this.#options;
     const child = await startWith(launch, user, folder.run);
     this.#child = child;
@@ -159,7 +171,7 @@ export class VmProcess {
       await Promise.race([drained, sleep(lastOutputMs)]);
       const detail = withWords(
         `${launch.program} ended ${describeExit(exit)}`,
-        lastWords(logs, exit),
+        (await group.whatEnded()) || lastWords(logs, exit),
       );
       return { ...exit, detail };
     });

@@ -2,6 +2,7 @@ import { messageOf, PlatformError } from "../../core/errors.ts";
 import type { VmSpec } from "../../core/vm.ts";
 import type { RunningVm } from "../../ports/vm-driver.ts";
 import { readLogEnd } from "./bounded-log.ts";
+import { VmCgroups } from "./cgroup.ts";
 import { LoopbackAddresses } from "./loopback-address.ts";
 import { printable } from "./output-tail.ts";
 import { killJournaled, readJournal } from "./process-journal.ts";
@@ -26,6 +27,7 @@ export class VmRunner {
   readonly #bootTimeoutMs: number;
   readonly #stopGraceMs: number;
   readonly #folders: VmFolders;
+  readonly #cgroups: VmCgroups;
   readonly #addresses = new LoopbackAddresses();
   readonly #vms = new Map<string, VmProcess>();
 
@@ -34,6 +36,7 @@ export class VmRunner {
     this.#bootTimeoutMs = bootTimeoutMs;
     this.#stopGraceMs = stopGraceMs;
     this.#folders = new VmFolders(dataDir);
+    this.#cgroups = new VmCgroups({ dataDir });
   }
 
   /** Starts a VM; see `VmDriver.boot`. */
@@ -51,6 +54,7 @@ export class VmRunner {
       vmm: this.#vmm,
       entry,
       folder,
+      cgroups: this.#cgroups,
       addresses: this.#addresses,
       bootTimeoutMs: this.#bootTimeoutMs,
       stopGraceMs: this.#stopGraceMs,
@@ -80,6 +84,7 @@ export class VmRunner {
     if (folder === undefined) return;
     const stray = await readJournal(folder.journal);
     if (stray !== undefined) await killJournaled(stray);
+    await this.#cgroups.removeStray(vmId, folder.groups);
     await folder.remove();
   }
 
