@@ -20,10 +20,14 @@ For people who write functions:
 - `logging` prints what its loggers let through, WARNING and above unless told otherwise, with or
   without `logging.basicConfig`.
 - `sys.setrecursionlimit` goes up to 8,000, for which every thread has the stack.
-- `random` is seeded anew in every clone of a snapshot, and so is what is behind `secrets`, `uuid`
-  and `ssl`. A `random.Random()` of a function's own is not: `firelet.after_restore` is for that.
 - Child processes get the environment of the revision that starts them; `os.system` gets that of
   the revision that serves.
+- The code loads once, and every VM that serves is a clone of that one. `random` is seeded anew in
+  each, whatever seed it was given, and so is what is behind `secrets`, `ssl`, `tempfile`, `uuid`
+  and the `random()` of sqlite. `uuid.getnode()` is a random number, since clones have the same
+  network address. The rest is for `firelet.after_restore` (`import firelet`): a `random.Random()`
+  of the function's own, its connections, what it has fetched, the ticket keys of an `SSLContext`
+  that serves, and all that its child processes hold.
 """
 
 import builtins
@@ -40,6 +44,7 @@ import os
 import select
 import sys
 from _collections import deque
+from _functools import partial
 from _heapq import heapify, heappop, heappush
 from _operator import _compare_digest as compare_digest
 from _socket import AF_INET, AF_INET6, IPPROTO_TCP, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET
@@ -183,6 +188,12 @@ class Output:
                 self.keep("".join(pieces[1:]))
         lines, self.lines = self.lines, []
         return lines
+
+    def flush(self):
+        """Ends unfinished lines."""
+        partials, self.partials = self.partials, {}
+        for pieces in partials.values():
+            self.add("".join(pieces[1:]))
 
 
 class Stream(io.TextIOBase):
@@ -562,6 +573,13 @@ class Work:
     def fail(self, error):
         raise NotImplementedError
 
+    def leave_fork(self, error):
+        """Ends a child process that user code forked and that came back here."""
+        if FORKED:
+            if error is not None and not isinstance(error, SystemExit):
+                write_console(to_bytes(f"{stack_of(error)[0]}\n"))
+            real_exit(exit_code(error) if isinstance(error, SystemExit) else error is not None)
+
 
 class FunctionContext:
     """The second argument of a handler."""
@@ -628,13 +646,6 @@ class Invocation(Work):
         else:
             self.leave_fork(None)
             self.succeed(value)
-
-    def leave_fork(self, error):
-        """Ends a child process that user code forked and that came back here."""
-        if FORKED:
-            if error is not None and not isinstance(error, SystemExit):
-                write_console(to_bytes(f"{stack_of(error)[0]}\n"))
-            real_exit(exit_code(error) if isinstance(error, SystemExit) else error is not None)
 
     def succeed(self, value):
         self.stop_clock()
@@ -920,8 +931,7 @@ def explain_failure(error, own_file):
 # --- Snapshots ------------------------------------------------------------------------------------
 
 HOOKS_SECONDS = 10
-WAKE_MESSAGE_BYTES = 216
-EINTR = 4
+MESSAGE_BYTES, NAME_AT, TOKEN_AT = 216, 92, 172
 
 
 class Hooks(Work):
@@ -929,48 +939,73 @@ class Hooks(Work):
 
     def __init__(self, server, when, done):
         self.revision = server.revision
+        self.functions = self.revision.hooks[when]
+        self.file = self.revision.file
         self.when = when
         self.done = done
+        self.deadline = monotonic() + HOOKS_SECONDS
+        self.loop_thread = self.task = self.error = None
+        self.awaited = allocate_lock()
+        self.awaited.acquire()
         super().__init__(server, None, self.revision.environment, "")
         self.output.close()  # lines go to the console
-        server.later(HOOKS_SECONDS, self.expire)
+        server.add_deadline(self)
         server.pool.submit(self)
 
     def run(self):
-        self.revision.context.copy().run(self.execute)
+        revision = self.revision
+        if revision is not None:  # it is gone when the limit came before the thread
+            revision.context.copy().run(self.execute)
 
     def execute(self):
         CURRENT.set(self)
         restore_streams()
         try:
-            for hook in self.revision.hooks[self.when]:
-                value = hook()
+            for function in self.functions:
+                value = function()
                 if hasattr(type(value), "__await__"):
                     self.wait_for(value)
         except BaseException as error:
+            self.leave_fork(error)
             self.fail(error)
         else:
-            self.end(None)
+            self.leave_fork(None)
+            if self.claim():
+                self.end(None)
+        restore_streams()
 
     def wait_for(self, awaitable):
         """Waits for what runs on the event loop that `async def` handlers have."""
-        from asyncio import run_coroutine_threadsafe
+        self.server.loops.submit(self, awaitable)
+        self.awaited.acquire()
+        self.loop_thread = self.task = None
+        if self.error is not None:
+            raise self.error
 
-        async def finish():
-            return await awaitable
-
-        run_coroutine_threadsafe(finish(), self.server.loops.ready().loop).result()
+    async def drive(self, revision, awaitable):
+        try:
+            await awaitable
+        except BaseException as error:
+            self.leave_fork(error)
+            self.error = error
+        else:
+            self.leave_fork(None)
+        self.awaited.release()
 
     def fail(self, error):
-        self.end(explain_failure(error, self.revision.file))
+        failure = explain_failure(error, self.file)
+        if self.claim():
+            self.end(failure)
 
-    def expire(self):
+    def time_out(self, replace):
+        """Ends them for the server loop, which has claimed them at their limit."""
         message = f"firelet.{self.when} did not end within {HOOKS_SECONDS} s"
-        self.fail(Failure("Timeout", message))
+        self.end(explain_failure(Failure("Timeout", message), self.file))
 
     def end(self, failure):
-        if self.claim():
-            self.server.call(self.done, failure)
+        self.output.flush()
+        self.revision = self.functions = self.error = None
+        self.server.call(self.done, failure)
 
 
 def make_hooks_module():
@@ -985,10 +1020,10 @@ def make_registrar(when):
     def register(function):
         if not callable(function):
             raise TypeError(f"firelet.{when} wants a function, found {kind_of(function)}")
-        hooks = getattr(CURRENT.get(), "hooks", None)
-        if hooks is None:
+        load = CURRENT.get()
+        if not isinstance(load, Load) or load.number not in SERVER.unanswered:
             raise RuntimeError(f"firelet.{when} is for code that loads")
-        hooks[when].append(function)
+        load.hooks[when].append(function)
         return function
 
     register.__name__ = register.__qualname__ = when
@@ -996,27 +1031,60 @@ def make_registrar(when):
 
 
 class WakeChannel:
-    """Where the message comes from that wakes a clone."""
+    """Where a server that stands still is told who it is when it goes on."""
 
     def __init__(self, path):
-        from ctypes import PyDLL, byref, create_string_buffer, get_errno
+        from ctypes import PyDLL, c_void_p, create_string_buffer
 
-        self.file = os.open(path, os.O_RDONLY)
-        self.buffer = create_string_buffer(WAKE_MESSAGE_BYTES)
-        self.byref, self.errno = byref, get_errno
-        # Calls through PyDLL keep the GIL: no other thread of this process runs meanwhile.
-        self.read_file = PyDLL(None, use_errno=True).read
+        self.library = library = PyDLL(None)  # its calls keep the GIL
+        library.fdopen.restype = c_void_p
+        library.fread.restype = {1: 1}.__getitem__  # a KeyError where no whole message came
+        self.stream = c_void_p(library.fdopen(os.open(path, os.O_RDONLY), b"rb"))
+        self.message = create_string_buffer(MESSAGE_BYTES)
+        self.entropy = create_string_buffer(64)
+
+    def stand_still(self, descriptor, reply):
+        """
+        Sends `reply` when the clock was set back; returns the name and the token of the wake.
+
+        From the first message to the last seed, all is one call of C's: at each bytecode another
+        thread may take the GIL. So nothing runs in a clone that was not seeded yet.
+        """
+        library = self.library
+        steps = [
+            self.read(),
+            *draw_from_openssl(),
+            partial(library.write, descriptor, reply, len(reply)),
+            partial(library.close, descriptor),
+            *forget_draws(),
+        ]
+        # An EINTR would cut a message short. SIGTERM's may: it ends the process.
+        set_signal_mask(_signal.SIG_BLOCK, HARMLESS_SIGNALS)
+        name = token = b""
+        while not name and not token:
+            steps += self.read(), *draw_from_openssl(), *self.seed_random()
+            deque(map(partial.__call__, steps), 0)
+            message, steps = self.message.raw, []
+            name = message[NAME_AT:TOKEN_AT].partition(b"\0")[0]
+            token = message[TOKEN_AT:].partition(b"\0")[0]
+        set_signal_mask(_signal.SIG_UNBLOCK, HARMLESS_SIGNALS)
+        return name, token
 
     def read(self):
-        """Waits for a message while everything else stands still."""
-        size = 0
-        while size < WAKE_MESSAGE_BYTES:
-            rest = WAKE_MESSAGE_BYTES - size
-            count = self.read_file(self.file, self.byref(self.buffer, size), rest)
-            if count == 0 or (count < 0 and self.errno() != EINTR):
-                end_process("Cannot read the wake channel")
-            size += max(count, 0)
-        return self.buffer.raw
+        return partial(self.library.fread, self.message, MESSAGE_BYTES, 1, self.stream)
+
+    def seed_random(self):
+        generator = shared_generator()
+        if generator is None:
+            return []
+        from _random import Random
+
+        # Not its seed() without a seed, which lets go of the GIL while it asks the kernel.
+        seeds = map(partial(int.from_bytes, byteorder="little"), (self.entropy,))
+        return [
+            partial(self.library.getentropy, self.entropy, len(self.entropy)),
+            partial(deque, map(partial(Random.seed, generator), seeds), 0),
+        ]
 
 
 def draw_from_openssl():
@@ -1026,26 +1094,39 @@ def draw_from_openssl():
     makes the parent remember that time, and one draw in the clone makes it ask the kernel again;
     those of other threads, and those for keys, follow at their next use.
     """
-    if "_ssl" in sys.modules:
-        sys.modules["_ssl"].RAND_bytes(1)
+    ssl = sys.modules.get("_ssl")
+    return [] if ssl is None else [partial(ssl.RAND_bytes, 1)]
 
 
-def seed_modules():
-    """Seeds what Python's own modules keep for themselves."""
-    modules = sys.modules
-    if "random" in modules:
-        modules["random"]._inst.seed()
-    if "tempfile" in modules:
-        modules["tempfile"]._name_sequence = None
-    if "uuid" in modules:
-        # The address of the network card is the same in all VMs: a random one takes its place, as
-        # RFC 9562 has it, in Python's own code, since libuuid keeps its state to itself.
-        modules["uuid"]._generate_time_safe = None
-        modules["uuid"]._node = int.from_bytes(os.urandom(6), "big") | 1 << 40
+def forget_draws():
+    """For what asks the kernel when it has nothing: done before the snapshot, it is free."""
+    modules, steps = sys.modules, []
+    if shared_generator() is not None:
+        steps.append(partial(setattr, shared_generator(), "gauss_next", None))
+    names = getattr(modules.get("tempfile"), "_name_sequence", None)
+    if type(names).__name__ == "_RandomNameSequence":
+        steps.append(partial(setattr, names, "_rng_pid", None))
+    if type(modules.get("uuid")) is type(sys):
+        steps.append(partial(setattr, modules["uuid"], "_node", None))
+    sqlite = getattr(modules.get("_sqlite3"), "__file__", None)
+    if sqlite is not None:
+        from ctypes import PyDLL
+
+        try:
+            steps.append(partial(PyDLL(sqlite).sqlite3_randomness, 0, None))
+        except (OSError, AttributeError):
+            pass  # a build that hides it
+    return steps
 
 
-def text_at(message, start, end):
-    return message[start:end].partition(b"\0")[0]
+def shared_generator():
+    """What the functions of `random` draw from, where somebody imported it."""
+    if "random" not in sys.modules:
+        return None
+    from _random import Random
+
+    generator = getattr(sys.modules["random"], "_inst", None)
+    return generator if isinstance(generator, Random) else None
 
 
 # --- Threads --------------------------------------------------------------------------------------
@@ -1305,6 +1386,7 @@ def loop_exception(loop, details):
 
 real_exit = os._exit
 start_thread = _thread.start_new_thread
+set_signal_mask = _signal.pthread_sigmask
 set_switch_interval = sys.setswitchinterval
 set_recursion_limit = sys.setrecursionlimit
 register_at_fork = os.register_at_fork
@@ -1442,6 +1524,15 @@ def patch_contextlib(module):
         redirect.__enter__, redirect.__exit__ = enter, leave
 
 
+def patch_uuid(module):
+    """
+    Makes a random number of the node, as RFC 9562 has it: clones have the same network address.
+    It is Python's own code that draws it, since libuuid would keep its clock sequence over a wake.
+    """
+    module._generate_time_safe = None
+    module._GETTERS = []
+
+
 def patch_events(module):
     """Gives every thread an event loop that asks for it, as the main thread of a script has."""
     policy = getattr(module, "BaseDefaultEventLoopPolicy", None)
@@ -1462,6 +1553,7 @@ PATCHES = {
     "logging": patch_logging,
     "contextlib": patch_contextlib,
     "asyncio.events": patch_events,
+    "uuid": patch_uuid,
 }
 
 
@@ -1548,6 +1640,7 @@ REASONS = {
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
+    409: "Conflict",
     411: "Length Required",
     413: "Content Too Large",
     422: "Unprocessable Content",
@@ -1720,14 +1813,17 @@ class Connection:
 
     def reply(self, status, body):
         """Answers the request under way. Any thread may call it, once."""
-        last = b"connection: close\r\n" if self.closing else b""
-        self.send(b"%bcontent-length: %d\r\n%b\r\n%b" % (STATUS_LINES[status], len(body), last, body))
+        self.send(self.frame(status, body))
         if self.outbox is None:
             self.busy = False
             if self.inbox or self.closing or self.ended:
                 self.server.call(self.resume)
         else:
             self.server.call(self.write)
+
+    def frame(self, status, body):
+        last = b"connection: close\r\n" if self.closing else b""
+        return b"%bcontent-length: %d\r\n%b\r\n%b" % (STATUS_LINES[status], len(body), last, body)
 
     def send(self, data):
         if self.outbox is not None:
@@ -1765,10 +1861,13 @@ class Connection:
 
     def close(self):
         if not self.closed:
-            self.closed = True
-            self.server.forget(self)
-            self.server.connections.pop(self.number, None)
+            self.leave()
             self.socket.close()
+
+    def leave(self):
+        self.closed = True
+        self.server.forget(self)
+        self.server.connections.pop(self.number, None)
 
 
 # --- The server -----------------------------------------------------------------------------------
@@ -2162,10 +2261,9 @@ class Server:
     # Snapshots
 
     def refuse_at_work(self, action):
-        """A snapshot holds no invocation: its clones would all go on with it."""
-        count = sum(isinstance(work, Invocation) for work in list(self.unanswered.values()))
-        if count > 0:
-            raise HttpError(409, f"Cannot {action}: {count} invocations run")
+        """A snapshot holds no code that runs: its clones would all go on with it."""
+        if self.unanswered:
+            raise HttpError(409, f"Cannot {action}: {len(self.unanswered)} invocations or loads run")
 
     def run_hooks(self, when, done):
         if self.revision is None or not self.revision.hooks[when]:
@@ -2195,22 +2293,24 @@ class Server:
         self.refuse_at_work("freeze")
         if WAKE_CHANNEL is None:
             raise HttpError(409, "Cannot freeze: FIRELET_WAKE names no channel")
-        if self.wake_channel is None:
-            self.wake_channel = WakeChannel(WAKE_CHANNEL)
-        self.wake_channel.read()
-        draw_from_openssl()
+        try:
+            self.wake_channel = self.wake_channel or WakeChannel(WAKE_CHANNEL)
+        except OSError as error:
+            raise HttpError(409, f"Cannot freeze: {WAKE_CHANNEL}: {error.strerror}") from None
+        # Their other ends, and those of the ones still to be accepted, are the template's.
+        self.accept()
+        for other in list(self.connections.values()):
+            if other is not connection:
+                other.close()
+        connection.leave()
         connection.closing = True
-        connection.reply(200, b'{"status":"frozen"}')
-        self.wake(self.wake_channel.read())
-
-    def wake(self, message):
-        draw_from_openssl()
-        seed_modules()
-        self.token = text_at(message, 172, 216)
-        self.instance = text_at(message, 92, 172).decode("ascii", "replace")
-        # Their other ends are those of the template.
-        for connection in list(self.connections.values()):
-            connection.close()
+        reply = connection.frame(200, b'{"status":"frozen"}')
+        try:
+            name, token = self.wake_channel.stand_still(connection.socket.detach(), reply)
+        except BaseException as error:
+            refuse_to_go_on(f"Cannot read the wake channel: {describe_fault(error)}")
+        self.token = token or self.token
+        self.instance = name.decode("ascii", "replace")
         self.waking = True
         self.run_hooks("after_restore", self.woken)
 
@@ -2339,7 +2439,13 @@ def is_environment(value):
 # --- Start ----------------------------------------------------------------------------------------
 
 
-def refuse_to_start(message):
+HARMLESS_SIGNALS = [
+    getattr(_signal, f"SIG{name}")
+    for name in ("INT", "HUP", "ALRM", "VTALRM", "PROF", "USR1", "USR2")
+]
+
+
+def refuse_to_go_on(message):
     write_descriptor(2, to_bytes(f"runtime-server: {message}\n"))
     real_exit(1)
 
@@ -2348,7 +2454,7 @@ def read_listen_address():
     listen = BASE_LISTEN
     host, _, port = listen.rpartition(":")
     if not host or not port.isdecimal() or not port.isascii() or int(port) > 65535:
-        refuse_to_start(f'Cannot read FIRELET_LISTEN: found "{listen}", address:port is wanted')
+        refuse_to_go_on(f'Cannot read FIRELET_LISTEN: found "{listen}", address:port is wanted')
     return host.strip("[]"), int(port)
 
 
@@ -2367,12 +2473,12 @@ def main():
     try:
         port = SERVER.listen(host, port)
     except (OSError, OverflowError) as error:
-        refuse_to_start(f"Cannot listen on {host}:{port}: {getattr(error, 'strerror', error)}")
+        refuse_to_go_on(f"Cannot listen on {host}:{port}: {getattr(error, 'strerror', error)}")
     set_signal = _signal.signal
     set_signal(_signal.SIGTERM, end_on_sigterm)
     # User code can have these sent, by an alarm for instance; they must not end the server.
-    for name in ("SIGINT", "SIGHUP", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGUSR1", "SIGUSR2"):
-        set_signal(getattr(_signal, name), ignore_signal)
+    for number in HARMLESS_SIGNALS:
+        set_signal(number, ignore_signal)
     prepare_interpreter()
     register_at_fork(after_in_child=SERVER.leave_fork)
     gc.freeze()
