@@ -194,8 +194,13 @@ export class VmPool {
   }
 
   #noticeExit(vm: FleetVm, detail: string): void {
-    if (vm.state === "stopping") return;
-    this.#deps.log.warn({ ...idsOf(vm), detail }, "VM ended by itself");
+    const facts = { ...idsOf(vm), detail };
+    if (vm.state === "stopping") {
+      // One that was found not to answer may have ended for a reason of its own.
+      this.#deps.log.info(facts, "VM ended");
+      return;
+    }
+    this.#deps.log.warn(facts, "VM ended by itself");
     void this.#discard(vm);
   }
 

@@ -168,10 +168,12 @@ export class VmProcess {
       await drained;
     });
     const exited = child.exited.then(async (exit) => {
+      // First, since the groups are removed with the VM.
+      const limit = await group.whatEnded();
       await Promise.race([drained, sleep(lastOutputMs)]);
       const detail = withWords(
         `${launch.program} ended ${describeExit(exit)}`,
-        (await group.whatEnded()) || lastWords(logs, exit),
+        limit || lastWords(logs, exit),
       );
       return { ...exit, detail };
     });
