@@ -1,7 +1,7 @@
 /*
  * The root program of "The wake channel" in docs/runtime-protocol.md: gives a clone what it must
  * not share with its siblings before any of its code runs. Started once, by init: standard input is
- * the serial port in raw mode, standard output the FIFO to the runtime server, standard error the
+ * a virtio port, or the serial port in raw mode, standard output the FIFO to the runtime server, standard error the
  * console.
  *
  * Without a C library: there is none to link it with where images are built, and what a clone waits
@@ -13,12 +13,12 @@
 #endif
 
 /* Numbers of Linux on x86-64: asm/unistd_64.h, fcntl.h, time.h, linux/random.h. */
-enum { SYS_READ = 0, SYS_WRITE = 1, SYS_OPEN = 2, SYS_LSEEK = 8, SYS_IOCTL = 16, SYS_EXIT = 60 };
+enum { SYS_NANOSLEEP = 35, SYS_READ = 0, SYS_WRITE = 1, SYS_OPEN = 2, SYS_LSEEK = 8, SYS_IOCTL = 16, SYS_EXIT = 60 };
 enum { SYS_FTRUNCATE = 77, SYS_SETHOSTNAME = 170, SYS_CLOCK_SETTIME = 227 };
 enum { READ_ONLY = 0, READ_WRITE = 2, FROM_START = 0, REALTIME = 0, INTERRUPTED = -4, INVALID = -22 };
 enum { ADD_ENTROPY = 0x40085203, RESEED = 0x5207 };
 
-enum { SERIAL = 0, SERVER = 1, CONSOLE = 2 };
+enum { PORT = 0, SERVER = 1, CONSOLE = 2 };
 enum { HOST_NAME_LIMIT = 63, HOSTS_LIMIT = 4096 };
 
 struct message {
@@ -77,12 +77,14 @@ static int done(long result, const char *what)
 
 static int read_message(struct message *message)
 {
+	static const long pause[2] = { 0, 5000000 };
 	char *at = (char *)message, *end = at + sizeof *message;
 	while (at < end) {
-		long count = call(SYS_READ, SERIAL, (long)at, end - at);
+		long count = call(SYS_READ, PORT, (long)at, end - at);
+		/* A virtio port that its host has not connected yet has nothing, at once. */
 		if (count == 0)
-			count = INVALID;
-		if (count != INTERRUPTED && !done(count, "read the serial port"))
+			call(SYS_NANOSLEEP, (long)pause, 0, 0);
+		if (count != INTERRUPTED && !done(count, "read the wake channel"))
 			return 0;
 		if (count > 0)
 			at += count;

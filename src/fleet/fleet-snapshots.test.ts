@@ -84,7 +84,7 @@ describe("Fleet with snapshots", () => {
 
   it("destroys a clone whose clock cannot be set right", async () => {
     const { fleet, record, vms } = clonedFleet();
-    const late = 50;
+    const late = 46;
     vms.confirmWith = ({ now }) => Promise.resolve(new Date(now.getTime() - late));
     await deploy(fleet, record);
     assert.ok(vms.clockMessages >= 3);

@@ -12,9 +12,9 @@ export interface WakeDeps {
 /** How long a clone may take to confirm, what its code does after a restore included. */
 const confirmLimitMs = 20_000;
 
-/** How far a clone's clock may be off; 50 ms are promised. */
-const clockToleranceMs = 20;
-const clockCorrections = 3;
+/** How late a clone's clock may be; 50 ms are promised. */
+const clockToleranceMs = 45;
+const clockCorrections = 5;
 
 /**
  * Lets a restored VM run under an identity of its own: `instance`, fresh entropy, the time, and a
@@ -34,7 +34,7 @@ export async function wakeClone(
   try {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(confirmLimitMs)]);
     const confirm = () => unlessGone(vm, instance, connection.confirm(wake, limit));
-    // On a busy host the message itself may have taken too long.
+    // The message itself may have taken too long: a guest that just came up is slow.
     for (let corrections = 0; !isRight(await confirm(), clock); corrections += 1) {
       if (corrections === clockCorrections) throw wrongClock(instance);
       await snapshots.tell(vm.id, runtimeClient.clock(clock.now()));
@@ -46,6 +46,7 @@ export async function wakeClone(
   }
 }
 
+/** Whether a clock that was read a moment ago is right; that moment counts as part of its error. */
 function isRight(guestTime: Date, clock: Clock): boolean {
   return Math.abs(clock.now().getTime() - guestTime.getTime()) <= clockToleranceMs;
 }

@@ -219,6 +219,8 @@ export class FileSnapshotStore implements SnapshotStore {
 
   #later(task: () => Promise<void>): void {
     this.#background = this.#background.then(task).catch((error: unknown) => {
+      // It was removed, or set aside, while it was read.
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
       this.#log.warn({ error: messageOf(error) }, "Snapshots were not looked after");
     });
   }
