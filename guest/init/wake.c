@@ -1,8 +1,8 @@
 /*
  * The root program of "The wake channel" in docs/runtime-protocol.md: gives a clone what it must
  * not share with its siblings before any of its code runs. Started once, by init: standard input is
- * a virtio port, or the serial port in raw mode, standard output the FIFO to the runtime server, standard error the
- * console.
+ * a virtio port, or the serial port in raw mode, standard output the FIFO to the runtime server,
+ * standard error the console.
  *
  * Without a C library: there is none to link it with where images are built, and what a clone waits
  * for has to be short. Every file is open before the first message comes.
@@ -13,8 +13,8 @@
 #endif
 
 /* Numbers of Linux on x86-64: asm/unistd_64.h, fcntl.h, time.h, linux/random.h. */
-enum { SYS_NANOSLEEP = 35, SYS_READ = 0, SYS_WRITE = 1, SYS_OPEN = 2, SYS_LSEEK = 8, SYS_IOCTL = 16, SYS_EXIT = 60 };
-enum { SYS_FTRUNCATE = 77, SYS_SETHOSTNAME = 170, SYS_CLOCK_SETTIME = 227 };
+enum { SYS_READ = 0, SYS_WRITE = 1, SYS_OPEN = 2, SYS_LSEEK = 8, SYS_IOCTL = 16 };
+enum { SYS_NANOSLEEP = 35, SYS_EXIT = 60, SYS_FTRUNCATE = 77, SYS_SETHOSTNAME = 170, SYS_CLOCK_SETTIME = 227 };
 enum { READ_ONLY = 0, READ_WRITE = 2, FROM_START = 0, REALTIME = 0, INTERRUPTED = -4, INVALID = -22 };
 enum { ADD_ENTROPY = 0x40085203, RESEED = 0x5207 };
 
@@ -81,7 +81,7 @@ static int read_message(struct message *message)
 	char *at = (char *)message, *end = at + sizeof *message;
 	while (at < end) {
 		long count = call(SYS_READ, PORT, (long)at, end - at);
-		/* A virtio port that its host has not connected yet has nothing, at once. */
+		/* A virtio port that its host has not connected says so at once: wait 5 ms. */
 		if (count == 0)
 			call(SYS_NANOSLEEP, (long)pause, 0, 0);
 		if (count != INTERRUPTED && !done(count, "read the wake channel"))
