@@ -115,6 +115,34 @@ export const FunctionItem = Type.Object({
 });
 export type FunctionItem = Static<typeof FunctionItem>;
 
+export const RevisionItem = Type.Object({
+  revision: Type.Integer(),
+  handler: Type.String(),
+  code: Type.String(),
+  env: Type.Record(Type.String(), Type.String()),
+  vcpu: Type.Integer(),
+  memory_mb: Type.Integer(),
+  deployed: Type.Boolean({ description: "It is the one that serves" }),
+  wanted: Type.Boolean({ description: "It is the newest, which the function asks for" }),
+  created_at: Timestamp,
+  deployed_at: Nullable(
+    Type.String({ format: "date-time", description: "When it first served; null: it never did" }),
+  ),
+  error: Nullable(Type.String({ description: "Why its deploy failed" })),
+});
+export type RevisionItem = Static<typeof RevisionItem>;
+
+export const RollbackRequest = Type.Object(
+  {
+    revision: Type.Integer({
+      minimum: 1,
+      description: "One of GET /v1/functions/{id}/revisions",
+    }),
+  },
+  { additionalProperties: false },
+);
+export type RollbackRequest = Static<typeof RollbackRequest>;
+
 const limit = Type.Integer({ minimum: 1, maximum: 1000 });
 const offset = Type.Integer({ minimum: 0, default: 0 });
 

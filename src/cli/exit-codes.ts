@@ -7,7 +7,7 @@ export const exitCodes = {
   usage: 2,
   /** No manager answers. */
   unreachable: 3,
-  /** There is no such function or VM. */
+  /** There is no such function, revision or VM. */
   notFound: 4,
 } as const;
 

@@ -11,6 +11,7 @@ import type {
   ListFunctionsQuery,
   ListInvocationsQuery,
   MessageResponse,
+  RevisionItem,
   RuntimeItem,
   UpdateFunctionRequest,
   VmItem,
@@ -78,6 +79,20 @@ export class FireletClient {
 
   async updateFunction(id: string, request: UpdateFunctionRequest): Promise<FunctionItem> {
     return this.#item({ method: "PUT", path: functionPath(id), body: request });
+  }
+
+  /** Those that are kept, newest first. */
+  async listRevisions(id: string): Promise<RevisionItem[]> {
+    return this.#items({ method: "GET", path: `${functionPath(id)}/revisions` });
+  }
+
+  /** Resolves when the rollback is accepted; it is rolled out as an update is. */
+  async rollbackFunction(id: string, revision: number): Promise<FunctionItem> {
+    return this.#item({
+      method: "POST",
+      path: `${functionPath(id)}/rollback`,
+      body: { revision },
+    });
   }
 
   async deleteFunction(id: string): Promise<MessageResponse> {

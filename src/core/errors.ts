@@ -3,6 +3,7 @@ export const errorTable = {
   invalid_request: { status: 400, retryable: false },
   forbidden: { status: 403, retryable: false },
   function_not_found: { status: 404, retryable: false },
+  revision_not_found: { status: 404, retryable: false },
   vm_not_found: { status: 404, retryable: false },
   route_not_found: { status: 404, retryable: false },
   method_not_allowed: { status: 405, retryable: false },

@@ -37,6 +37,19 @@ export interface FunctionRevision {
   readonly memoryMib: number;
 }
 
+/** A revision as it is stored: what became of it stays with it when newer ones come. */
+export interface RevisionRecord extends FunctionRevision {
+  /** Whether it is the one that serves. */
+  readonly deployed: boolean;
+  /** Whether it is the newest, which the function asks for. */
+  readonly wanted: boolean;
+  readonly createdAt: Date;
+  /** When it first served; null where it never did. */
+  readonly deployedAt: Date | null;
+  /** Why its deploy failed; null where it did not. */
+  readonly error: string | null;
+}
+
 /** A function as it is stored. */
 export interface FunctionRecord extends FunctionSpec, FunctionRevision {
   readonly id: string;

@@ -9,6 +9,7 @@ import { installOriginGuard } from "./origin-guard.ts";
 import { functionRoutes } from "./routes/functions.ts";
 import { hostRoutes } from "./routes/host.ts";
 import { invocationRoutes } from "./routes/invocations.ts";
+import { revisionRoutes } from "./routes/revisions.ts";
 import { requestValidator } from "./request-validator.ts";
 import { vmRoutes } from "./routes/vms.ts";
 
@@ -46,6 +47,7 @@ export async function buildApp(
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   await app.register(swagger, { openapi: openapiInfo(host.version) });
   await app.register(functionRoutes(platform));
+  await app.register(revisionRoutes(platform));
   await app.register(invocationRoutes(platform));
   await app.register(vmRoutes(platform, host.driver));
   await app.register(hostRoutes(platform, host));

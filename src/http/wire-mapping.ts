@@ -6,11 +6,12 @@ import {
   type FunctionSummary,
   type InvocationItem,
   type InvokeResponse,
+  type RevisionItem,
   type RuntimeItem,
   type UpdateFunctionRequest,
   type VmItem,
 } from "../api/schemas.ts";
-import type { FunctionRecord, FunctionSpec } from "../core/function.ts";
+import type { FunctionRecord, FunctionSpec, RevisionRecord } from "../core/function.ts";
 import type { InvocationRecord, InvocationResult } from "../core/invocation.ts";
 import { guestPort, type DriverKind } from "../core/vm.ts";
 import type { FleetVm } from "../fleet/fleet-vm.ts";
@@ -94,6 +95,22 @@ export function toFunctionSummary(
 
 export function toFunctionItem(record: FunctionRecord, vms: readonly FleetVm[]): FunctionItem {
   return { ...toFunctionSummary(record, vms), code: record.code, env: { ...record.env } };
+}
+
+export function toRevisionItem(record: RevisionRecord): RevisionItem {
+  return {
+    revision: record.revision,
+    handler: record.handler,
+    code: record.code,
+    env: { ...record.env },
+    vcpu: record.vcpus,
+    memory_mb: record.memoryMib,
+    deployed: record.deployed,
+    wanted: record.wanted,
+    created_at: record.createdAt.toISOString(),
+    deployed_at: record.deployedAt?.toISOString() ?? null,
+    error: record.error,
+  };
 }
 
 export function toInvokeResponse(result: InvocationResult): InvokeResponse {

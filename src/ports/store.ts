@@ -1,4 +1,4 @@
-import type { FunctionRecord } from "../core/function.ts";
+import type { FunctionRecord, RevisionRecord } from "../core/function.ts";
 import type { InvocationRecord, InvocationStatus } from "../core/invocation.ts";
 
 /** Which invocations a caller wants, newest first. */
@@ -31,7 +31,12 @@ export interface FunctionStore {
   insert(record: FunctionRecord): Promise<void>;
   /** Rejects with `name_taken`, or `function_not_found` where it is gone. */
   update(record: FunctionRecord): Promise<void>;
-  /** Removes the function and its invocation history. Repeatable. */
+  /**
+   * The revisions that are kept of a function, newest first: the last ten, and the deployed one
+   * where it is older. None where the function is gone.
+   */
+  listRevisions(id: string): Promise<readonly RevisionRecord[]>;
+  /** Removes the function, its revisions and its invocation history. Repeatable. */
   delete(id: string): Promise<void>;
 }
 

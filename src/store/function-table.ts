@@ -1,10 +1,10 @@
 import type { Kysely, Selectable, Transaction } from "kysely";
 import { PlatformError } from "../core/errors.ts";
 import {
-  wantedRevision,
   type FunctionRecord,
   type FunctionRevision,
   type FunctionState,
+  type RevisionRecord,
 } from "../core/function.ts";
 import type { FunctionStore } from "../ports/store.ts";
 import type { FunctionRevisionsTable, FunctionsTable, Schema } from "./schema.ts";
@@ -52,6 +52,26 @@ export class FunctionTable implements FunctionStore {
     });
   }
 
+  async listRevisions(id: string): Promise<readonly RevisionRecord[]> {
+    // One statement, so that both flags and the rows are of one moment.
+    const rows = await this.#db
+      .selectFrom("function_revisions as kept")
+      .innerJoin("functions", "functions.id", "kept.function_id")
+      .where("functions.id", "=", id)
+      .selectAll("kept")
+      .select(["functions.deployed_revision", "functions.revision as wanted_revision"])
+      .orderBy("kept.revision", "desc")
+      .execute();
+    return rows.map((row) => ({
+      ...toRevision(row),
+      deployed: row.revision === row.deployed_revision,
+      wanted: row.revision === row.wanted_revision,
+      createdAt: new Date(row.created_at),
+      deployedAt: row.deployed_at === null ? null : new Date(row.deployed_at),
+      error: row.error,
+    }));
+  }
+
   async delete(id: string): Promise<void> {
     await this.#db.transaction().execute(async (trx) => {
       const result = await trx.deleteFrom("functions").where("id", "=", id).executeTakeFirst();
@@ -77,13 +97,24 @@ async function refuseTakenName(trx: Transaction<Schema>, record: FunctionRecord)
   }
 }
 
-/** A revision never changes once it is written, so writing it again is a no-op. */
+/** What a revision runs never changes once it is written; what became of it is written later. */
 async function writeRevisions(trx: Transaction<Schema>, record: FunctionRecord): Promise<void> {
   await trx
     .insertInto("function_revisions")
-    .values(toRevisionRow(record.id, wantedRevision(record)))
-    .onConflict((conflict) => conflict.doNothing())
+    .values(toRevisionRow(record))
+    .onConflict((conflict) =>
+      conflict.columns(["function_id", "revision"]).doUpdateSet({ error: record.lastError }),
+    )
     .execute();
+  if (record.deployed !== null) {
+    await trx
+      .updateTable("function_revisions")
+      .set({ deployed_at: record.updatedAt.toISOString() })
+      .where("function_id", "=", record.id)
+      .where("revision", "=", record.deployed.revision)
+      .where("deployed_at", "is", null)
+      .execute();
+  }
   await trx
     .deleteFrom("function_revisions")
     .where("function_id", "=", record.id)
@@ -146,15 +177,18 @@ function revisionKey(row: { function_id: string; revision: number }): string {
   return `${row.function_id}/${row.revision}`;
 }
 
-function toRevisionRow(functionId: string, revision: FunctionRevision): FunctionRevisionsTable {
+function toRevisionRow(record: FunctionRecord): FunctionRevisionsTable {
   return {
-    function_id: functionId,
-    revision: revision.revision,
-    handler: revision.handler,
-    code: revision.code,
-    env: JSON.stringify(revision.env),
-    vcpus: revision.vcpus,
-    memory_mib: revision.memoryMib,
+    function_id: record.id,
+    revision: record.revision,
+    handler: record.handler,
+    code: record.code,
+    env: JSON.stringify(record.env),
+    vcpus: record.vcpus,
+    memory_mib: record.memoryMib,
+    created_at: record.updatedAt.toISOString(),
+    deployed_at: null,
+    error: record.lastError,
   };
 }
 

@@ -34,6 +34,9 @@ export interface FunctionRevisionsTable {
   env: string;
   vcpus: number;
   memory_mib: number;
+  created_at: string;
+  deployed_at: string | null;
+  error: string | null;
 }
 
 export interface InvocationsTable {

@@ -4,12 +4,14 @@ import type { Store } from "../ports/store.ts";
 import { FunctionTable } from "./function-table.ts";
 import { InvocationTable } from "./invocation-table.ts";
 import { initialMigration } from "./migrations/0001-initial.ts";
+import { revisionFateMigration } from "./migrations/0002-revision-fate.ts";
 import { nodeSqliteDialect } from "./node-sqlite-dialect.ts";
 import type { Schema } from "./schema.ts";
 
 /** In the order in which they run; a migration that was released is never edited. */
 const migrations: Record<string, Migration> = {
   "0001-initial": initialMigration,
+  "0002-revision-fate": revisionFateMigration,
 };
 
 /** Opens the database file, brings its tables up to date, and rejects where that fails. */

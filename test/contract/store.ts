@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
+import { wantedRevision } from "../../src/core/function.ts";
 import type { Store } from "../../src/ports/store.ts";
 import { functionRecord, invocationRecord, noon } from "../support/records.ts";
 
@@ -42,8 +43,7 @@ export function storeSuite(subject: StoreSubject): void {
 
     it("keeps the deployed revision beside a newer one, however many come after", async () => {
       const first = functionRecord({ code: "one" });
-      const { revision, handler, code, env, vcpus, memoryMib } = first;
-      const deployed = { revision, handler, code, env, vcpus, memoryMib };
+      const deployed = wantedRevision(first);
       await store.functions.insert({ ...first, deployed });
       for (let next = 2; next <= 25; next += 1) {
         await store.functions.update({ ...first, deployed, revision: next, code: `code ${next}` });
@@ -52,6 +52,60 @@ export function storeSuite(subject: StoreSubject): void {
       const [found] = await store.functions.list();
       assert.equal(found?.code, "code 25");
       assert.deepEqual(found?.deployed, deployed);
+    });
+
+    it("lists revisions newest first, with what became of each", async () => {
+      const first = functionRecord({ code: "one", env: { A: "1" } });
+      await store.functions.insert(first);
+      const served = { ...first, deployed: wantedRevision(first), updatedAt: at(1) };
+      await store.functions.update(served);
+      const second = { ...served, revision: 2, code: "two", memoryMib: 512, updatedAt: at(2) };
+      await store.functions.update(second);
+      await store.functions.update({ ...second, lastError: "why", updatedAt: at(3) });
+      const third = { ...second, revision: 3, handler: "third", updatedAt: at(4) };
+      await store.functions.update(third);
+      const deployed = wantedRevision(third);
+      await store.functions.update({ ...third, deployed, updatedAt: at(5) });
+      await store.functions.update({ ...third, deployed, timeoutMs: 1, updatedAt: at(6) });
+      await store.functions.insert(functionRecord({ id: "other", name: "other" }));
+      await reopen();
+      const never = { deployed: false, wanted: false, deployedAt: null, error: null };
+      assert.deepEqual(await store.functions.listRevisions(first.id), [
+        {
+          ...wantedRevision(third),
+          deployed: true,
+          wanted: true,
+          createdAt: at(4),
+          deployedAt: at(5),
+          error: null,
+        },
+        { ...wantedRevision(second), ...never, createdAt: at(2), error: "why" },
+        { ...wantedRevision(first), ...never, createdAt: noon, deployedAt: at(1) },
+      ]);
+    });
+
+    it("clears the error of a revision that was deployed after all", async () => {
+      const record = functionRecord();
+      await store.functions.insert(record);
+      await store.functions.update({ ...record, lastError: "no VM" });
+      await store.functions.update({ ...record, deployed: wantedRevision(record) });
+      const [revision] = await store.functions.listRevisions(record.id);
+      assert.deepEqual([revision?.error, revision?.deployed], [null, true]);
+    });
+
+    it("keeps ten revisions, and the deployed one where it is older", async () => {
+      const first = functionRecord();
+      await store.functions.insert({ ...first, deployed: wantedRevision(first) });
+      const numbers = async () =>
+        (await store.functions.listRevisions(first.id)).map(({ revision }) => revision);
+      let newest = first;
+      for (let revision = 2; revision <= 12; revision += 1) {
+        newest = { ...first, revision, deployed: wantedRevision(first) };
+        await store.functions.update(newest);
+      }
+      assert.deepEqual(await numbers(), [12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 1]);
+      await store.functions.update({ ...newest, deployed: wantedRevision(newest) });
+      assert.deepEqual(await numbers(), [12, 11, 10, 9, 8, 7, 6, 5, 4, 3]);
     });
 
     it("refuses a taken name on insert and on update, and changes nothing", async () => {
@@ -76,7 +130,7 @@ export function storeSuite(subject: StoreSubject): void {
       });
     });
 
-    it("deletes a function with its history, and again without complaint", async () => {
+    it("deletes a function with its revisions and its history, and again without complaint", async () => {
       const record = functionRecord({ id: "a" });
       await store.functions.insert(record);
       await store.invocations.insertBatch([invocationRecord({ functionId: "a" })]);
@@ -84,7 +138,15 @@ export function storeSuite(subject: StoreSubject): void {
       await store.functions.delete("a");
       await store.invocations.prune({ maxAgeMs: day, maxRecords: 10 }, noon, 100);
       assert.deepEqual(await store.functions.list(), []);
+      assert.deepEqual(await store.functions.listRevisions("a"), []);
       assert.equal((await query(store, "a")).total, 0);
+      // A function of the same id would find them, were they left.
+      await store.functions.insert({ ...record, revision: 2 });
+      const left = await store.functions.listRevisions("a");
+      assert.deepEqual(
+        left.map(({ revision }) => revision),
+        [2],
+      );
     });
 
     it("gives back an invocation as it was written", async () => {

@@ -360,6 +360,8 @@ describe("firelet complete", () => {
     assert.match(await runProcess("complete", "--", "func"), /^functions\t/m);
     assert.match(await runProcess("complete", "--", "functions", "invoke", ""), /^hello\t$/m);
     assert.match(await runProcess("complete", "--", "functions", "logs", "--"), /^--limit\t/m);
+    assert.match(await runProcess("complete", "--", "functions", "ro"), /^rollback\t/m);
+    assert.match(await runProcess("complete", "--", "functions", "rollback", ""), /^hello\t$/m);
   });
 
   for (const shell of ["bash", "zsh", "fish"]) {

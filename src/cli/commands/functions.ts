@@ -6,6 +6,8 @@ import { functionsGet } from "./functions-get.ts";
 import { functionsInvoke } from "./functions-invoke.ts";
 import { functionsList } from "./functions-list.ts";
 import { functionsLogs } from "./functions-logs.ts";
+import { functionsRevisions } from "./functions-revisions.ts";
+import { functionsRollback } from "./functions-rollback.ts";
 import { functionsUpdate } from "./functions-update.ts";
 
 export function functions(cli: Cli): Command {
@@ -14,6 +16,8 @@ export function functions(cli: Cli): Command {
     functionsList,
     functionsGet,
     functionsUpdate,
+    functionsRevisions,
+    functionsRollback,
     functionsInvoke,
     functionsLogs,
     functionsDelete,

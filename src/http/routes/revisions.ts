@@ -1,0 +1,51 @@
+import type { FastifyPluginCallbackTypebox } from "@fastify/type-provider-typebox";
+import { FunctionItem, ItemOf, ItemsOf, RevisionItem, RollbackRequest } from "../../api/schemas.ts";
+import { listRevisions } from "../../functions/list-revisions.ts";
+import type { Platform } from "../../functions/platform.ts";
+import { rollbackFunction } from "../../functions/rollback-function.ts";
+import { errorAnswers, IdParams } from "../shared-schemas.ts";
+import { toFunctionItem, toRevisionItem } from "../wire-mapping.ts";
+
+/** Read what functions were, and bring it back. */
+export function revisionRoutes(platform: Platform): FastifyPluginCallbackTypebox {
+  return (app, _options, done) => {
+    app.get(
+      "/v1/functions/:id/revisions",
+      {
+        schema: {
+          summary: "List a function's revisions, newest first",
+          description:
+            "A revision is the code, handler, env, vcpu and memory_mb of a function after a change " +
+            "of one of them, or of its name, was accepted. The last ten are kept, and the " +
+            "deployed one where it is older.",
+          params: IdParams,
+          response: { 200: ItemsOf(RevisionItem), ...errorAnswers(404) },
+        },
+      },
+      async ({ params }) => ({
+        items: (await listRevisions(platform, params.id)).map(toRevisionItem),
+      }),
+    );
+    app.post(
+      "/v1/functions/:id/rollback",
+      {
+        schema: {
+          summary: "Give a function what it had in an earlier revision",
+          description:
+            "Makes a new revision with the code, handler, env, vcpu and memory_mb of the one " +
+            "given, and rolls it out as PUT does; name, timeout and scaling stay as they are. " +
+            "Where the newest revision has the same and has not failed, nothing changes: the " +
+            "answer is the function as it is, so a rollback may be repeated.",
+          params: IdParams,
+          body: RollbackRequest,
+          response: { 200: ItemOf(FunctionItem), ...errorAnswers(400, 404, 413, 415) },
+        },
+      },
+      async ({ params, body }) => {
+        const record = await rollbackFunction(platform, params.id, body.revision);
+        return { item: toFunctionItem(record, platform.fleets.vmsOf(record.id)) };
+      },
+    );
+    done();
+  };
+}

@@ -1,0 +1,3 @@
+import { revisionsSuite } from "./revisions.ts";
+
+revisionsSuite({ driver: "process" });
