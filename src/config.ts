@@ -39,7 +39,7 @@ export interface Config {
     /** Whether base snapshots are made when the manager starts; otherwise at first need. */
     readonly prepare: boolean;
     readonly diskMib: number;
-    /** VMs that stand by, restored, for functions that sleep; in all. */
+    /** VMs that stand by for functions that sleep; in all. */
     readonly standbyVms: number;
   };
   readonly retention: {

@@ -217,7 +217,7 @@ export const VmItem = Type.Object({
   driver: Type.String(),
   accelerator: Type.String(),
   isolation: Type.Enum(["hardware", "emulated", "none"]),
-  state: Type.Enum(["booting", "standby", "adopting", "running", "stopping"]),
+  state: Type.Enum(["booting", "adopting", "standby", "running", "stopping"]),
   vcpu: Type.Integer(),
   memory_mb: Type.Integer(),
   guest_ip: Nullable(Type.String()),

@@ -11,11 +11,11 @@ export type DriverKind = (typeof driverKinds)[number];
 export type Isolation = "hardware" | "emulated" | "none";
 
 /**
- * `booting`: it starts, from nothing or from a snapshot. `standby`: restored, and stands still until
- * it is needed. `adopting`: it runs and is being given its identity and code. `stopping`: takes no
- * new invocation.
+ * `booting`: it starts, from nothing or from a snapshot. `adopting`: it runs and is being given its
+ * identity and code. `standby`: it could serve, and waits to be needed. `stopping`: takes no new
+ * invocation.
  */
-export type VmState = "booting" | "standby" | "adopting" | "running" | "stopping";
+export type VmState = "booting" | "adopting" | "standby" | "running" | "stopping";
 
 /** What is wanted of a VM. */
 export interface VmSpec {

@@ -129,17 +129,15 @@ describe("Fleet with snapshots", () => {
     assert.equal(vms.only.revision, 2);
   });
 
-  it("starts anew where the VM that stood by does not wake", async () => {
+  it("forgets a VM that ended while it stood by", async () => {
     const { fleet, invoke, record, vms } = clonedFleet();
     await deploy(fleet, record);
     fleet.stop(vms.only.spec.id);
     await settle();
     await fleet.holdStandby();
-    let asked = 0;
-    vms.confirmWith = ({ now }) =>
-      (asked += 1) === 1
-        ? Promise.reject(new PlatformError("vm_lost", "gone"))
-        : Promise.resolve(now);
+    vms.only.crash();
+    await settle();
+    assert.equal(fleet.hasStandby, false);
     const call = invoke("a");
     await settle();
     vms.only.answer("a");

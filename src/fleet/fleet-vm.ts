@@ -168,7 +168,7 @@ export class FleetVm {
     });
   }
 
-  /** Restores a snapshot with `revision` in it, to stand by until it is woken. Rejects as `boot` does. */
+  /** Restores a snapshot with `revision` in it; it has to be woken. Rejects as `boot` does. */
   async restore(
     { files, key }: StoredSnapshot,
     revision: number,
@@ -182,11 +182,10 @@ export class FleetVm {
       either.throwIfAborted();
       this.#restoredFrom = snapshotName(key);
       this.#revision = revision;
-      this.#state = "standby";
     });
   }
 
-  /** Lets a restored VM run, under an identity of its own. Rejects as `boot` does. */
+  /** Lets a restored VM run, under an identity of its own, to stand by. Rejects as `boot` does. */
   async wake(signal: AbortSignal): Promise<void> {
     await this.#orNothing(signal, async (either) => {
       const paused = this.#paused;
@@ -194,21 +193,28 @@ export class FleetVm {
       this.#state = "adopting";
       const deps = { ...this.#deps, snapshots: this.#snapshots() };
       this.#connection = await wakeClone(paused, this.spec.name, deps, either);
-      this.#becomeReady();
+      this.#standBy();
     });
   }
 
-  /** Loads the first revision into a booted VM. Rejects as `boot` does, and with `code_rejected`. */
+  /** Loads the first revision into a booted VM, to stand by. Rejects as `boot` does, and with `code_rejected`. */
   async open(bundle: RevisionBundle, signal: AbortSignal): Promise<void> {
     await this.#orNothing(signal, async (either) => {
       await loadFirst(this, bundle, either);
-      this.#becomeReady();
+      this.#standBy();
     });
   }
 
-  #becomeReady(): void {
+  #standBy(): void {
+    this.#state = "standby";
+    this.#readyAtMs = this.#deps.clock.monotonicMs();
+  }
+
+  /** From now on a VM that stands by takes invocations; nothing happens to one that is going. */
+  serve(): void {
+    if (this.#state !== "standby") return;
     this.#state = "running";
-    this.#readyAtMs = this.#lastUsedMs = this.#deps.clock.monotonicMs();
+    this.#lastUsedMs = this.#deps.clock.monotonicMs();
   }
 
   /** Does a step of the start; where it fails, nothing is left of the VM. */

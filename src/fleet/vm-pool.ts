@@ -66,31 +66,35 @@ export class VmPool {
 
   /** Starts a VM that serves `revision`. Rejects, leaving nothing behind, where that fails. */
   async start(owner: VmOwner, revision: FunctionRevision, options: StartOptions): Promise<FleetVm> {
+    const standing = this.#takeStandby(revision);
+    if (standing !== undefined) return standing;
     const order = { owner, revision, ...options };
     // Before anything is awaited, so that whoever counts the VMs that come counts this one.
-    let vm = this.#takeStandby(revision);
-    let way: StartWay = vm === undefined ? this.#starter.firstWay : "standby";
-    vm ??= this.#add(owner, revision);
+    let vm = this.#add(owner, revision);
+    let way = this.#starter.firstWay;
     for (let failures = 1; ; failures += 1) {
       try {
         await this.#starter.bringUp(vm, order, way);
-        break;
+        return this.#serve(vm, way);
       } catch (error) {
-        const failed: FleetVm = vm;
-        const next = this.#starter.nextWay(way, error, failures);
-        if (next !== null && !options.signal.aborted) {
+        const failed = vm;
+        const next = options.signal.aborted ? null : this.#starter.nextWay(way, error, failures);
+        if (next !== null) {
           vm = this.#add(owner, revision);
           way = next;
         }
         await failed.destroy();
         this.#vms.delete(failed.spec.id);
-        if (vm === failed) throw error;
+        if (next === null) throw error;
       }
     }
-    const serving = vm;
+  }
+
+  #serve(vm: FleetVm, way: StartWay | "standby"): FleetVm {
+    vm.serve();
     this.#deps.log.info({ ...idsOf(vm), way }, "VM is running");
-    void serving.exited.then((exit) => this.#noticeExit(serving, exit.detail));
-    return serving;
+    void vm.exited.then((exit) => this.#noticeExit(vm, exit.detail));
+    return vm;
   }
 
   #add(owner: VmOwner, revision: FunctionRevision): FleetVm {
@@ -112,10 +116,10 @@ export class VmPool {
     if (vm?.state !== "standby" || vm.revision !== revision) return undefined;
     this.#standby = undefined;
     this.#vms.set(vm.spec.id, vm);
-    return vm;
+    return this.#serve(vm, "standby");
   }
 
-  /** Restores a VM to stand by. Never rejects: whoever comes finds it, or starts one anew. */
+  /** Starts a clone to stand by. Never rejects: whoever comes finds it, or starts one anew. */
   async holdStandby(
     owner: VmOwner,
     revision: FunctionRevision,
@@ -125,8 +129,7 @@ export class VmPool {
     if (this.#standby !== undefined || snapshots === null) return;
     const vm = (this.#standby = this.#newVm(owner, revision));
     try {
-      const snapshot = await snapshots.ofRevision(owner, revision, { signal });
-      await this.#starter.restore(vm, snapshot, { revision, signal });
+      await this.#starter.bringUp(vm, { owner, revision, signal }, "clone");
       void vm.exited.then(() => this.dropStandby(vm));
     } catch (error) {
       log.warn({ ...idsOf(vm), error: messageOf(error) }, "VM does not stand by");

@@ -32,11 +32,8 @@ export interface VmStarterDeps {
   readonly snapshots: Snapshots | null;
 }
 
-/**
- * A way for a VM to come up. `standby`: it is a clone already, and wakes. `clone`: out of its
- * revision's snapshot. `boot`: from nothing, and the code goes in.
- */
-export type StartWay = "standby" | "clone" | "boot";
+/** A way for a VM to come up: out of its revision's snapshot, or from nothing, and the code goes in. */
+export type StartWay = "clone" | "boot";
 
 /** A clone did not come up, and its snapshot is out of use. */
 class CloneFailedError extends Error {
@@ -55,15 +52,14 @@ export class VmStarter {
     return this.#deps.snapshots === null ? "boot" : "clone";
   }
 
-  /** Rejects where the VM does not come up; it must be destroyed then. */
+  /** Brings a VM up to stand by. Rejects where it does not come up; it must be destroyed then. */
   async bringUp(vm: FleetVm, order: StartOrder, way: StartWay): Promise<void> {
     const { snapshots } = this.#deps;
-    if (way === "standby") return vm.wake(order.signal);
     if (way === "boot" || snapshots === null) return this.#boot(vm, order);
     const { owner, revision, signal } = order;
     const snapshot = await snapshots.ofRevision(owner, revision, order);
     try {
-      await this.restore(vm, snapshot, order);
+      await this.#restore(vm, snapshot, order);
       await vm.wake(signal);
     } catch (error) {
       if (signal.aborted || !mayBeSnapshots(error)) throw error;
@@ -79,15 +75,13 @@ export class VmStarter {
   nextWay(way: StartWay, error: unknown, failures: number): StartWay | null {
     if (way === "boot" || !mayBeSnapshots(error)) return null;
     this.#deps.log.warn({ way, error: messageOf(error) }, "VM did not come up in this way");
-    const again = way === "standby" || error instanceof CloneFailedError;
-    return again && failures === 1 ? "clone" : "boot";
+    return error instanceof CloneFailedError && failures === 1 ? "clone" : "boot";
   }
 
-  /** Restores a snapshot into a VM, which stands by. */
-  async restore(
+  async #restore(
     vm: FleetVm,
     snapshot: StoredSnapshot,
-    { revision, signal }: Omit<StartOrder, "owner">,
+    { revision, signal }: StartOrder,
   ): Promise<void> {
     const { budget, starts } = this.#deps;
     vm.hold(await budget.acquire(vm.spec.memoryMib, signal));
