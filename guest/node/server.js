@@ -11,11 +11,11 @@
 // invocation. Whatever it patches (JSON, console, prototypes) must not break the next invocation,
 // so this file uses what it took from the globals before any user code ran.
 
-import { AsyncLocalStorage } from "node:async_hooks";
+import { AsyncLocalStorage, createHook } from "node:async_hooks";
 import { Buffer } from "node:buffer";
 import { execFile } from "node:child_process";
 import { randomFillSync, randomInt, randomUUID, timingSafeEqual } from "node:crypto";
-import { openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { createServer } from "node:http";
 import module from "node:module";
 import { homedir } from "node:os";
@@ -47,6 +47,7 @@ const { entries, keys: keysOf } = Object;
 // Unlike the one of Object, it answers false where the property is frozen.
 const tryDefineProperty = Reflect.defineProperty;
 const { isNativeError } = types;
+const { imul } = Math;
 const sourceOf = Function.prototype.call.bind(Function.prototype.toString);
 const hasOwn = Function.prototype.call.bind(Object.prototype.hasOwnProperty);
 const decodeUtf8 = TextDecoder.prototype.decode.bind(new TextDecoder("utf-8", { fatal: true }));
@@ -383,34 +384,41 @@ function seedRandom() {
 
 /** One step of xoshiro128** (Blackman and Vigna 2018): 32 bits. */
 function nextRandom() {
-  const [a, b, c, d] = randomState;
-  const scrambled = Math.imul(b, 5);
-  randomState[0] = a ^ d ^ b;
-  randomState[1] = b ^ c ^ a;
-  randomState[2] = c ^ a ^ (b << 9);
-  const turned = d ^ b;
+  const a = randomState[0];
+  const b = randomState[1];
+  const c = randomState[2];
+  const scrambled = imul(b, 5);
+  randomState[0] = a ^ b ^ randomState[3];
+  randomState[1] = a ^ b ^ c;
+  randomState[2] = a ^ c ^ (b << 9);
+  const turned = b ^ randomState[3];
   randomState[3] = (turned << 11) | (turned >>> 21);
-  return Math.imul((scrambled << 7) | (scrambled >>> 25), 9);
+  return imul((scrambled << 7) | (scrambled >>> 25), 9);
 }
 
 /**
  * V8's generator cannot be seeded again, so that all clones of a snapshot would draw the same from
  * it. This one takes its place before there is any user code.
  */
-function replaceRandom() {
-  const { random } = {
-    random() {
-      // 53 bits, as many as a number in [0, 1) has.
-      return ((nextRandom() >>> 5) * 0x4000000 + (nextRandom() >>> 6)) / 0x20000000000000;
-    },
-  };
-  const property = { value: random, writable: true, configurable: true, enumerable: false };
-  defineProperty(Math, "random", { __proto__: null, ...property });
-  seedRandom();
-}
+const { random } = {
+  random() {
+    // 53 bits, as many as a number in [0, 1) has.
+    return ((nextRandom() >>> 5) * 0x4000000 + (nextRandom() >>> 6)) / 0x20000000000000;
+  },
+};
+seedRandom();
+
+/** What functions find as the global `firelet`, and under that name in `require` and `import`. */
+const firelet = Object.freeze({
+  beforeSnapshot(callback) {
+    register("beforeSnapshot", callback);
+  },
+  afterRestore(callback) {
+    register("afterRestore", callback);
+  },
+});
 
 tameProcess();
-replaceRandom();
 const pristineConsole = console;
 const pristineConsoleParts = getOwnPropertyDescriptors(console);
 
@@ -419,11 +427,14 @@ function restoreGlobals() {
   for (const name of ownKeys(pristineConsoleParts)) {
     tryDefineProperty(pristineConsole, name, pristineConsoleParts[name]);
   }
-  const property = { __proto__: null, writable: true, configurable: true };
+  const property = { __proto__: null, writable: true, configurable: true, enumerable: false };
   tryDefineProperty(globalThis, "console", { ...property, value: pristineConsole });
+  tryDefineProperty(globalThis, "firelet", { ...property, value: firelet });
+  tryDefineProperty(Math, "random", { ...property, value: random });
   deleteProperty(Error, "prepareStackTrace");
   setProperty(Error, "stackTraceLimit", 10);
 }
+restoreGlobals();
 
 // ---- What was thrown ---------------------------------------------------------------------------
 
@@ -659,7 +670,7 @@ function isClass(value) {
 }
 
 function describeKind(value) {
-  if (value === null) return "null";
+  if (value === null || value === undefined) return `${value}`;
   const article = typeof value === "object" ? "an" : "a";
   return `${article} ${typeof value}`;
 }
@@ -924,7 +935,7 @@ class Load extends Scope {
     const { revision } = this;
     const { type, stack } = failure;
     const place = known ?? placeOf(stack, revision) ?? { line: null, column: null };
-    const own = ["HandlerNotFound", "HandlerNotFunction", "FunctionExit"];
+    const own = ["HandlerNotFound", "HandlerNotFunction", "FunctionExit", "Timeout"];
     const spoken = own.includes(type) || failure.message.startsWith(`${type}: `);
     this.#outcome.resolve({
       __proto__: null,
@@ -943,18 +954,6 @@ class Load extends Scope {
 }
 
 // ---- Snapshots ---------------------------------------------------------------------------------
-
-/** What functions find as the global `firelet`, and under that name in `require` and `import`. */
-const firelet = {
-  beforeSnapshot: (callback) => register("beforeSnapshot", callback),
-  afterRestore: (callback) => register("afterRestore", callback),
-};
-defineProperty(globalThis, "firelet", {
-  __proto__: null,
-  value: firelet,
-  writable: true,
-  configurable: true,
-});
 
 function register(when, callback) {
   if (typeof callback !== "function") {
@@ -981,27 +980,36 @@ async function runHooks(when) {
   return failure;
 }
 
-/** Where the message comes from that wakes a clone; undefined where no snapshot can be taken. */
-const wakeChannel = realEnv.FIRELET_WAKE;
-let wakeFile;
-/** Of a clone: who it is, and what came of its hooks, once they have run. */
+/** Offsets in a message of the wake channel. */
+const message = { name: 92, token: 172, end: 216 };
+/** The FIFO that the messages come from; undefined before the first snapshot. */
+let wakeChannel;
+/** Of a clone: what came of its hooks, once they have run. */
 let woken;
+
+function openWakeChannel() {
+  const path = realEnv.FIRELET_WAKE;
+  let channel;
+  try {
+    if (path === undefined) throw new Error("FIRELET_WAKE names no wake channel");
+    channel = openSync(path, "r");
+    if (fstatSync(channel).isFIFO()) return channel;
+    throw new Error(`${path} is no FIFO`);
+  } catch (error) {
+    if (channel !== undefined) closeSync(channel);
+    throw new Refusal(409, `Cannot freeze: ${error.message}`);
+  }
+}
 
 /** Waits for a message of the wake channel, on the spot: nothing else runs in this thread. */
 function readWakeMessage() {
-  wakeFile ??= openSync(wakeChannel, "r");
-  const message = Buffer.alloc(216);
-  for (let size = 0; size < message.length;) {
-    const count = readSync(wakeFile, message, size, message.length - size);
-    if (count === 0) fail("The wake channel was closed");
-    size += count;
+  const bytes = Buffer.alloc(message.end);
+  for (let at = 0; at < message.end;) {
+    const count = readSync(wakeChannel, bytes, at, message.end - at);
+    if (count === 0) throw new Refusal(409, "Cannot freeze: nobody writes to the wake channel");
+    at += count;
   }
-  return message;
-}
-
-function textAt(message, start, end) {
-  const text = message.toString("latin1", start, end);
-  return text.slice(0, text.indexOf("\0"));
+  return bytes;
 }
 
 /**
@@ -1014,23 +1022,61 @@ function textAt(message, start, end) {
  * generators of other threads, and the one for keys, follow at their next use.
  */
 function freeze(response) {
+  wakeChannel ??= openWakeChannel();
   readWakeMessage();
   seedRandom();
-  response.setHeader("connection", "close");
-  // Node hands so little to the kernel at once.
+  useUpDraws();
+  response.shouldKeepAlive = false;
+  // Node hands so little to the kernel at once, and closes at once: a clone begins without
+  // connections, whose other ends would be those of the template.
   send(response, `{"status":"frozen"}`);
-  wake(readWakeMessage());
+  server.closeAllConnections();
+  try {
+    let bytes;
+    // One without a name or a token set the clock back for a freeze that was refused.
+    do bytes = readWakeMessage();
+    while (bytes[message.name] === 0 && bytes[message.token] === 0);
+    wake(bytes);
+  } catch (error) {
+    fail(`Cannot wake: ${error.message}`);
+  }
 }
 
-function wake(message) {
+/** How to take one of what Node draws ahead of time, and how many it draws. */
+const drawnAhead = [
+  [randomUUID, 128],
+  [() => randomInt(1), 1024],
+];
+
+/**
+ * Uses up what Node has drawn ahead of time, so that a clone's first call draws anew; done before
+ * the snapshot, it costs the clone nothing. That none is left shows when Node draws again.
+ */
+function useUpDraws() {
+  let draws = 0;
+  const init = (_, type) => {
+    if (type === "RANDOMBYTESREQUEST") draws += 1;
+  };
+  const hook = createHook({ init, trackPromises: false }).enable();
+  try {
+    for (const [take, ahead] of drawnAhead) {
+      const before = draws;
+      for (let left = ahead; draws === before; left -= 1) {
+        if (left < 0) throw new Error("Node draws random numbers in another way than it did");
+        take();
+      }
+      for (let left = ahead - 1; left > 0; left -= 1) take();
+    }
+  } finally {
+    hook.disable();
+  }
+}
+
+function wake(bytes) {
   seedRandom();
-  // Node draws 128 identifiers, and 1024 numbers, ahead of time.
-  for (let count = 0; count < 128; count += 1) randomUUID();
-  for (let count = 0; count < 1024; count += 1) randomInt(2);
-  token = Buffer.from(textAt(message, 172, 216));
-  // Their other ends are those of the template.
-  server.closeAllConnections();
-  const clone = { instance: textAt(message, 92, 172), hooks: runHooks("afterRestore"), done: false };
+  token = bytes.subarray(message.token, bytes.indexOf(0, message.token));
+  instance = bytes.latin1Slice(message.name, bytes.indexOf(0, message.name));
+  const clone = { hooks: runHooks("afterRestore"), done: false };
   clone.hooks.then(() => (clone.done = true));
   woken = clone;
 }
@@ -1041,8 +1087,7 @@ async function quiesce(response) {
 
 async function resumed(response) {
   if (!woken) throw new Refusal(409, "Cannot resume: this VM was not woken");
-  const { instance, hooks } = woken;
-  const refused = refusedByHooks(await hooks, response);
+  const refused = refusedByHooks(await woken.hooks, response);
   return refused ?? toJson({ status: "resumed", instance, time_ms: wallClock() });
 }
 
@@ -1052,10 +1097,11 @@ function refusedByHooks(failure, response) {
   return toJson({ status: "failed", logs: [], error: failure });
 }
 
-/** A snapshot holds no invocation: its clones would all go on with it. */
+/** A snapshot holds no code that runs: its clones would all go on with it. */
 function refuseAtWork(action) {
-  if (inFlight === 0) return;
-  throw new Refusal(409, `Cannot ${action}: ${inFlight} invocations run`);
+  const running = inFlight + loading;
+  if (running === 0) return;
+  throw new Refusal(409, `Cannot ${action}: ${running} invocations or loads run`);
 }
 
 /** What Node prints of a syntax error: the line and a caret below the place. */
@@ -1287,7 +1333,11 @@ class Refusal extends Error {
 }
 
 let token;
+/** The VM's name, which its adoption or its wake gave it. */
+let instance;
 let serving;
+/** Loads that have not ended. */
+let loading = 0;
 let loadError = null;
 /** Resolves when the newest load has ended. */
 let lastLoad = Promise.resolve();
@@ -1317,7 +1367,10 @@ const adoptFields = {
 function adopt(body) {
   checkFields("adopt", body, adoptFields);
   const offered = Buffer.from(body.token);
-  token ??= offered;
+  if (token === undefined) {
+    token = offered;
+    instance = body.instance;
+  }
   if (!timingSafeEqual(token, offered)) {
     throw new Refusal(403, "Cannot adopt: this VM has been adopted with another token");
   }
@@ -1368,10 +1421,12 @@ async function load(body, response) {
   const previous = lastLoad;
   const { promise, resolve } = Promise.withResolvers();
   lastLoad = promise;
+  loading += 1;
   await previous;
   try {
     return response.destroyed ? undefined : await loadNow(body, response);
   } finally {
+    loading -= 1;
     resolve();
   }
 }
@@ -1441,7 +1496,6 @@ const routes = {
     answer: (request, response) => {
       authorize(request, "freeze");
       refuseAtWork("freeze");
-      if (!wakeChannel) throw new Refusal(409, "Cannot freeze: FIRELET_WAKE names no channel");
       freeze(response);
     },
   },

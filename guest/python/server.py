@@ -1035,11 +1035,16 @@ class WakeChannel:
 
     def __init__(self, path):
         from ctypes import PyDLL, c_void_p, create_string_buffer
+        from stat import S_ISFIFO
 
         self.library = library = PyDLL(None)  # its calls keep the GIL
         library.fdopen.restype = c_void_p
         library.fread.restype = {1: 1}.__getitem__  # a KeyError where no whole message came
-        self.stream = c_void_p(library.fdopen(os.open(path, os.O_RDONLY), b"rb"))
+        channel = os.open(path, os.O_RDONLY)
+        if not S_ISFIFO(os.fstat(channel).st_mode):
+            os.close(channel)
+            raise OSError(0, "it is no FIFO")
+        self.stream = c_void_p(library.fdopen(channel, b"rb"))
         self.message = create_string_buffer(MESSAGE_BYTES)
         self.entropy = create_string_buffer(64)
 

@@ -35,7 +35,7 @@ export function runtimeProcessSuite(label: string, argv: readonly [string, ...st
     });
 
     it("listens on the address it is told, and says so", async () => {
-      const server = await startRuntimeProcess(argv, "127.77.6.5");
+      const server = await startRuntimeProcess(argv, { host: "127.77.6.5" });
       try {
         assert.equal(server.address.host, "127.77.6.5");
         assert.equal((await fetch(`http://127.77.6.5:${server.address.port}/health`)).status, 200);

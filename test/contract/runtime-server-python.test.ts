@@ -3,6 +3,8 @@ import { fileURLToPath } from "node:url";
 import { startRuntimeProcess } from "../support/runtime-process.ts";
 import { pythonCases } from "./runtime-cases-python.ts";
 import { runtimeProcessSuite } from "./runtime-process.ts";
+import { pythonSnapshots } from "./runtime-programs-python-snapshots.ts";
+import { runtimeSnapshotSuite } from "./runtime-server-snapshots.ts";
 import { runtimeServerSuite } from "./runtime-server.ts";
 
 const server = fileURLToPath(new URL("../../guest/python/server.py", import.meta.url));
@@ -15,3 +17,9 @@ runtimeServerSuite({
   start: () => startRuntimeProcess([...argv]),
 });
 runtimeProcessSuite("python", [...argv]);
+runtimeSnapshotSuite({
+  label: "python",
+  argv,
+  programs: pythonCases.programs,
+  cases: pythonSnapshots,
+});

@@ -55,11 +55,12 @@ class PacedAgent extends Agent {
 
 /** A client of one runtime server, for tests: it trusts nothing and retries nothing. */
 export class RuntimeGuest {
-  readonly token = randomBytes(32).toString("base64url");
+  /** What its control calls are sent with; another once it was woken. */
+  token = randomBytes(32).toString("base64url");
   readonly server: StartedServer;
   /** By how much more than a plain process everything takes here. */
   readonly slowFactor: number;
-  readonly #agent = new PacedAgent({ keepAlive: true });
+  #agent = new PacedAgent({ keepAlive: true });
   #revision = 0;
 
   constructor(server: StartedServer, slowFactor: number) {
@@ -115,8 +116,13 @@ export class RuntimeGuest {
       code: program.code,
       env: program.env ?? {},
     };
+    return this.control("load", bundle, options);
+  }
+
+  /** A control call with the token. */
+  control(name: string, body: unknown = {}, options: RequestOptions = {}): Promise<Reply> {
     const headers = { authorization: `Bearer ${this.token}` };
-    return this.request("POST", "/control/load", bundle, { headers, ...options });
+    return this.request("POST", `/control/${name}`, body, { headers, ...options });
   }
 
   /** Loads `program`, which must load; answers its revision. */
@@ -153,6 +159,12 @@ export class RuntimeGuest {
   untilOnConsole(wanted: string): Promise<void> {
     const shown = async () => (await this.server.readConsole()).includes(wanted);
     return waitUntil(`${JSON.stringify(wanted)} on the console`, shown, 5_000 * this.slowFactor);
+  }
+
+  /** Ends all connections; further requests open new ones. */
+  disconnect(): void {
+    this.#agent.destroy();
+    this.#agent = new PacedAgent({ keepAlive: true });
   }
 
   /** Ends all connections and the server. */

@@ -13,19 +13,25 @@ export interface ServerProcess extends StartedServer {
   readonly child: ChildProcess;
 }
 
+/** What a server is started with beside its command. */
+export interface ProcessOptions {
+  readonly host?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /**
  * Starts `argv` in an empty folder on a free port of `host`, and resolves when the server says
  * that it listens. Rejects with its output where it ends before that.
  */
 export async function startRuntimeProcess(
   argv: readonly [string, ...string[]],
-  host = "127.0.0.1",
+  { host = "127.0.0.1", env = {} }: ProcessOptions = {},
 ): Promise<ServerProcess> {
   const [command, ...args] = argv;
   const cwd = await mkdtemp(join(tmpdir(), "firelet-runtime-"));
   const child = spawn(command, args, {
     cwd,
-    env: { PATH: process.env.PATH, FIRELET_LISTEN: `${host}:0` },
+    env: { PATH: process.env.PATH, FIRELET_LISTEN: `${host}:0`, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";
