@@ -15,7 +15,12 @@ export interface ManagerOptions {
   readonly dataDir?: string;
   /** A folder of built images to share; needed for `qemu`. */
   readonly images?: string;
+  /** Settings beside those, as variables of its environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
+
+/** Base snapshots that no test may come to would only take the processors from those that run. */
+const defaults = { NO_COLOR: "1", FIRELET_SNAPSHOTS_PREPARE: "false" };
 
 /** A manager as users start it: a process of its own, on a free port. */
 export class TestManager {
@@ -48,7 +53,7 @@ export class TestManager {
     // However the test ends, its manager ends with it.
     const child = spawn("setpriv", ["--pdeathsig", "KILL", ...node, script, "up", ...flags], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, NO_COLOR: "1" },
+      env: { ...process.env, ...defaults, ...options.env },
     });
     let output = "";
     for (const stream of [child.stdout, child.stderr]) {
