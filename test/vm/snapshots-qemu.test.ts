@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { open, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { VmItem } from "../../src/api/schemas.ts";
 import { TestManager, temporaryData } from "../support/manager.ts";
 import { describeOnQemu } from "../support/vm-images.ts";
@@ -155,7 +154,8 @@ await describeOnQemu((images) => {
         for (let revision = 2; performance.now() < until; revision += 1) {
           const changes = { code: sayRevision(revision), env: { REVISION: String(revision) } };
           await manager.client.updateFunction(id, changes);
-          await sleep(1_000);
+          const next = performance.now() + 1_000;
+          await waitUntil("a second has passed", () => performance.now() >= next);
         }
       };
       await Promise.all([reload(), load(), load(), load(), load()]);
@@ -227,7 +227,9 @@ await describeOnQemu((images) => {
         "the idle one made room",
       );
       const holding = invoke("first", { ms: 14_000 });
-      await sleep(1_000);
+      await waitUntil("it runs", async () =>
+        (await manager.client.listVms()).some((vm) => vm.in_flight === 1),
+      );
       await assert.rejects(
         invoke("echo"),
         /Host is full: its VMs hold 256 of \d+ MiB and are 1 of 1/,
