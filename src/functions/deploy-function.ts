@@ -30,7 +30,11 @@ export async function deployFunction(
     if (error instanceof PlatformError && error.code === "shutting_down") return;
     const lastError = explain(error);
     log.warn({ functionId, revision: revision.revision, error: lastError }, "Deploy failed");
-    await change({ state: record.deployed === null ? "error" : "ready", lastError });
+    const state = record.deployed === null ? ("error" as const) : ("ready" as const);
+    await registry.change(functionId, (now) =>
+      // A newer revision, stored meanwhile, does not fail for this one.
+      now.revision === record.revision ? { ...now, state, lastError, updatedAt: clock.now() } : now,
+    );
   }
 }
 
