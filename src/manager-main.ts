@@ -171,7 +171,7 @@ function hostFacts(
     version,
     driver: { driver: driver.kind, accelerator, isolation },
     driverReason: reason,
-    warnings: isolation === "hardware" ? [] : notes,
+    warnings: notes,
     probes,
     capacity: {
       cpus: availableParallelism(),
