@@ -146,11 +146,11 @@ void _start(void)
 		/* A clone whose message ends here never confirms, and is destroyed. */
 		if (message.entropy_bits != 0 && !feed(random, &message))
 			continue;
-		if (message.name[0] != 0)
-			take_name(message.name, hosts, own_line);
-		/* Last, so that it is right when the server reads on. */
+		/* Soon, since the message ages; after the entropy, which OpenSSL asks for when it sees the clock. */
 		if (!done(call(SYS_CLOCK_SETTIME, REALTIME, (long)message.clock, 0), "set the clock"))
 			continue;
+		if (message.name[0] != 0)
+			take_name(message.name, hosts, own_line);
 		/* Not in parts: a FIFO takes up to 4096 bytes whole. */
 		if (message.pass_on != 0)
 			done(call(SYS_WRITE, SERVER, (long)&message, sizeof message), "pass the message on");
