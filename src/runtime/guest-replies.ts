@@ -36,6 +36,7 @@ export function parseResumed(status: number, body: string): { instance: string; 
   if (status !== 200) throw new Error(`resumed was answered ${status}: ${body.slice(0, 300)}`);
   const reply = objectOf(body);
   const time = new Date(nonNegative(reply["time_ms"], "time_ms"));
+  if (Number.isNaN(time.getTime())) throw new Error("the guest sent no time as time_ms");
   return { instance: text(reply["instance"], "instance"), time };
 }
 
