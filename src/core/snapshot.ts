@@ -12,7 +12,7 @@ export interface SnapshotFiles {
  */
 export type SnapshotConditions = Readonly<Record<string, string>>;
 
-/** `base`: a booted runtime without code. `function`: with one revision loaded. */
+/** `base`: a booted runtime, before any code of a user's. `function`: with one revision loaded. */
 export type SnapshotKey =
   | {
       readonly kind: "base";

@@ -6,7 +6,7 @@ import { SharedTasks } from "../lib/shared-tasks.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ImageCatalog } from "../ports/image-catalog.ts";
 import type { Log } from "../ports/log.ts";
-import type { RuntimeClient } from "../ports/runtime-client.ts";
+import type { RevisionBundle, RuntimeClient } from "../ports/runtime-client.ts";
 import type { SnapshotStore, StoredSnapshot } from "../ports/snapshot-store.ts";
 import type { VmDriver, VmSnapshots } from "../ports/vm-driver.ts";
 import type { HostBudget } from "./host-budget.ts";
@@ -62,7 +62,7 @@ export class Snapshots {
     });
   }
 
-  /** The snapshot of a booted runtime without code. */
+  /** The snapshot of a booted runtime, before there is code of a function in it. */
   base(
     runtime: string,
     { vcpus, memoryMib }: VmSize,
@@ -70,8 +70,12 @@ export class Snapshots {
   ): Promise<StoredSnapshot> {
     const key = { kind: "base", runtime, vcpus, memoryMib } as const;
     return this.#findOrMake(key, { runtime, vcpus, memoryMib }, signal, async (until) => {
-      const { starts } = this.#deps;
-      return (spec) => starts.run(() => snapshotRuntime(spec, this.#templates, until), until);
+      const rehearsal = await this.#rehearsal(runtime, memoryMib);
+      return (spec) =>
+        this.#deps.starts.run(
+          () => snapshotRuntime(spec, rehearsal, this.#templates, until),
+          until,
+        );
     });
   }
 
@@ -122,6 +126,13 @@ export class Snapshots {
       log.info({ snapshot: snapshotName(key), durationMs }, "Snapshot made");
       return made;
     });
+  }
+
+  /** A function that every runtime has: the one to start from. */
+  async #rehearsal(runtime: string, memoryMib: number): Promise<RevisionBundle> {
+    const runtimes = await this.#deps.images.list();
+    const code = runtimes.find(({ name }) => name === runtime)?.template ?? "";
+    return { revision: 1, functionName: "rehearsal", memoryMib, handler: "handler", code, env: {} };
   }
 
   async #describe({

@@ -3,7 +3,7 @@ import type { VmSpec } from "../core/vm.ts";
 import type { GuestConnection, RevisionBundle } from "../ports/runtime-client.ts";
 import type { VmDriver } from "../ports/vm-driver.ts";
 import { loadFirst } from "./load-code.ts";
-import { unlessGone, wakeClone, type WakeDeps } from "./wake-clone.ts";
+import { unlessGone, wakeClone, wakeServer, type WakeDeps } from "./wake-clone.ts";
 
 export interface TemplateDeps extends WakeDeps {
   readonly driver: VmDriver;
@@ -14,10 +14,16 @@ export type TemplateSpec = VmSpec & { readonly template: SnapshotFiles };
 
 /** How long a guest that runs may take to stand still. */
 const freezeLimitMs = 10_000;
+const rehearsalLimitMs = 20_000;
 
-/** Boots a runtime and writes its snapshot, without code. Rejects with `vm_start_failed`. */
+/**
+ * Boots a runtime and writes its snapshot. Its server has been through everything once that its
+ * clones will do, with `rehearsal` for code, so that what is compiled at its first use is compiled.
+ * Rejects with `vm_start_failed` or `vm_lost`.
+ */
 export async function snapshotRuntime(
   spec: TemplateSpec,
+  rehearsal: RevisionBundle,
   deps: TemplateDeps,
   signal: AbortSignal,
 ): Promise<void> {
@@ -25,11 +31,28 @@ export async function snapshotRuntime(
   await using undo = new AsyncDisposableStack();
   const vm = await driver.boot(spec, signal);
   undo.defer(() => driver.destroy(vm.id));
-  const connection = runtimeClient.connect(vm.address);
-  undo.defer(() => connection.close());
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(freezeLimitMs)]);
-  await unlessGone(vm, spec.name, connection.adopt(clock.newToken(), spec.name, limit));
-  await freezeAndTake(spec, connection, deps, signal);
+  const booted = runtimeClient.connect(vm.address);
+  undo.defer(() => booted.close());
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(rehearsalLimitMs)]);
+  await unlessGone(vm, spec.name, booted.adopt(clock.newToken(), spec.name, limit));
+  await rehearse(booted, rehearsal, limit);
+  await freeze(vm.id, booted, deps, signal);
+  const woken = await wakeServer(vm, spec.name, deps, limit);
+  undo.defer(() => woken.close());
+  await freeze(vm.id, woken, deps, signal);
+  await deps.snapshots.take(vm.id, signal);
+}
+
+async function rehearse(
+  connection: GuestConnection,
+  rehearsal: RevisionBundle,
+  signal: AbortSignal,
+): Promise<void> {
+  const { loaded } = await connection.load(rehearsal, signal);
+  for (const requestId of loaded ? ["first", "second"] : []) {
+    const invocation = { requestId, eventJson: "{}", timeoutMs: rehearsalLimitMs };
+    await connection.invoke(invocation, signal);
+  }
 }
 
 export interface FunctionTemplate {
@@ -59,18 +82,19 @@ export async function snapshotRevision(
   onBooted?.();
   await loadFirst(connection, bundle, signal);
   await connection.quiesce(signal);
-  await freezeAndTake(spec, connection, deps, signal);
+  await freeze(vm.id, connection, deps, signal);
+  await snapshots.take(vm.id, signal);
 }
 
-async function freezeAndTake(
-  { id }: TemplateSpec,
+/** Brings a runtime server to stand still. */
+async function freeze(
+  vmId: string,
   connection: GuestConnection,
   { snapshots, runtimeClient }: TemplateDeps,
   signal: AbortSignal,
 ): Promise<void> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(freezeLimitMs)]);
   const frozen = connection.freeze(limit);
-  await Promise.all([frozen, snapshots.tell(id, runtimeClient.clockBack())]);
+  await Promise.all([frozen, snapshots.tell(vmId, runtimeClient.clockBack())]);
   await connection.close();
-  await snapshots.take(id, signal);
 }

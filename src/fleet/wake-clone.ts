@@ -24,10 +24,20 @@ const clockCorrections = 5;
 export async function wakeClone(
   vm: PausedVm,
   instance: string,
-  { snapshots, runtimeClient, clock }: WakeDeps,
+  deps: WakeDeps,
   signal: AbortSignal,
 ): Promise<GuestConnection> {
   await vm.resume();
+  return wakeServer(vm, instance, deps, signal);
+}
+
+/** The same for a VM that runs, and whose runtime server stands still. */
+export async function wakeServer(
+  vm: RunningVm,
+  instance: string,
+  { snapshots, runtimeClient, clock }: WakeDeps,
+  signal: AbortSignal,
+): Promise<GuestConnection> {
   const wake: Wake = { now: clock.now(), instance, token: clock.newToken() };
   await snapshots.tell(vm.id, runtimeClient.wake(wake));
   const connection = runtimeClient.connect(vm.address);

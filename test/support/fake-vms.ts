@@ -71,6 +71,8 @@ export class FakeVm {
   }
 }
 
+const success: LoadOutcome = { loaded: true, logs: [] };
+
 /** A driver and a runtime client whose VMs exist in memory only and do what a test says. */
 export class FakeVms implements VmDriver, RuntimeClient {
   readonly kind = "process" as const;
@@ -183,14 +185,20 @@ export class FakeVms implements VmDriver, RuntimeClient {
     return {
       adopt: (_token, _instance, signal) => this.adoptWith(signal),
       load: async (bundle, signal) => {
-        const outcome = await this.loadWith(bundle, signal);
+        const isTest = bundle.functionName !== "rehearsal";
+        const outcome = isTest ? await this.loadWith(bundle, signal) : success;
         if (outcome.loaded) vm.revision = bundle.revision;
         return outcome;
       },
       quiesce: () => Promise.resolve(),
       freeze: () => Promise.resolve(),
       confirm: (wake) => this.confirmWith(wake),
-      invoke: (invocation, signal) => vm.invoke(invocation, signal),
+      invoke: (invocation, signal) => {
+        const reply = vm.invoke(invocation, signal);
+        // Nobody but the platform invokes a VM that will be snapshotted.
+        if (vm.spec.template !== undefined) vm.answer(invocation.requestId);
+        return reply;
+      },
       isAlive: () => Promise.resolve(vm.alive && this.vms.has(host)),
       close: () => {
         vm.loseCalls();
