@@ -1074,8 +1074,12 @@ function useUpDraws() {
 
 function wake(bytes) {
   seedRandom();
-  token = bytes.subarray(message.token, bytes.indexOf(0, message.token));
-  instance = bytes.latin1Slice(message.name, bytes.indexOf(0, message.name));
+  if (bytes[message.token] !== 0) {
+    token = bytes.subarray(message.token, bytes.indexOf(0, message.token));
+  }
+  if (bytes[message.name] !== 0) {
+    instance = bytes.latin1Slice(message.name, bytes.indexOf(0, message.name));
+  }
   const clone = { hooks: runHooks("afterRestore"), done: false };
   clone.hooks.then(() => (clone.done = true));
   woken = clone;

@@ -212,6 +212,15 @@ function wakeCases({ cases, programs }: SnapshotSubject, withGuest: WithGuest): 
   );
 
   it(
+    "keeps its token where the message has none",
+    withGuest(async (guest) => {
+      await guest.freeze();
+      await guest.tell(wakeMessage({ now: new Date(), instance: "fn-named-550e8400", token: "" }));
+      assert.equal((await guest.control("resumed")).body.instance, "fn-named-550e8400");
+    }),
+  );
+
+  it(
     "passes over what set the clock back for a freeze that was refused",
     withGuest(async (guest) => {
       await guest.tell(clockBackMessage());
