@@ -41,7 +41,9 @@ test("buildImages lays out what the recipe says, and nothing else", async () => 
     "usr/bin/tool": "#!/bin/sh\necho tool\n",
     "usr/lib/firelet/server": "the server\n",
     "usr/local/bin/runtime-server":
-      "#!/bin/sh\nexport MODE='two words'\nexec /usr/bin/tool 'it'\\''s here'\n",
+      "#!/bin/sh\nexport MODE='two words'\nread -r _ memoryKib _ </proc/meminfo\n" +
+      "heapMib=$(((memoryKib / 1024 - 40) * 75 / 100))\n" +
+      "exec /usr/bin/tool 'it'\\''s here' --heap=\"$heapMib\"\n",
   });
   const kernel = await readFile(join(data.path, "images/kernel/current/vmlinux"));
   assert.equal(kernel.toString("latin1", 0, 10), "\x7fELFkernel");

@@ -12,7 +12,7 @@ import { layOutTree } from "./root-tree.ts";
 import { packSquashfs } from "./squashfs.ts";
 
 /** Counts changes of this code that give another root file system for the same recipe. */
-const builderVersion = 3;
+const builderVersion = 4;
 
 /** What it takes to build the root file system of a runtime. */
 export async function runtimeBuild(name: string, context: BuildContext): Promise<PartBuild> {

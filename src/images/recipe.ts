@@ -80,7 +80,24 @@ const RuntimeRecipe = Type.Object(
     /** A layer of the recipes folder that lies below this one. */
     base: Text,
     image: Layer,
-    server: Type.Object({ argv: Argv, env: Type.Optional(Environment) }, strict),
+    server: Type.Object(
+      {
+        /** `{heapMib}` is filled in when the server starts. */
+        argv: Argv,
+        env: Type.Optional(Environment),
+        /** What `{heapMib}` is: so much of the guest's memory beyond what the rest needs. */
+        heap: Type.Optional(
+          Type.Object(
+            {
+              reserveMib: Type.Integer({ minimum: 0 }),
+              percent: Type.Integer({ minimum: 1, maximum: 100 }),
+            },
+            strict,
+          ),
+        ),
+      },
+      strict,
+    ),
     /** How the `process` driver runs the same server: see HostRuntimeCatalog. */
     host: Type.Object(
       {

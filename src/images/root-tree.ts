@@ -110,13 +110,19 @@ async function linkBusybox(tree: string, path: string): Promise<void> {
 }
 
 /** A shell script, so that init need not know what a runtime's server is started with. */
-function startScript(recipe: RuntimeRecipe): string {
-  const env = Object.entries(recipe.server.env ?? {}).map(([k, v]) => `export ${k}=${quoted(v)}\n`);
-  return `#!/bin/sh\n${env.join("")}exec ${recipe.server.argv.map(quoted).join(" ")}\n`;
+function startScript({ server: { argv, env = {}, heap } }: RuntimeRecipe): string {
+  const lines = Object.entries(env).map(([name, value]) => `export ${name}=${quoted(value)}`);
+  if (heap !== undefined) {
+    // The first line of this file is the memory that Linux has to give, in KiB.
+    lines.push("read -r _ memoryKib _ </proc/meminfo");
+    lines.push(`heapMib=$(((memoryKib / 1024 - ${heap.reserveMib}) * ${heap.percent} / 100))`);
+  }
+  const words = argv.map((word) => word.split("{heapMib}").map(quoted).join('"$heapMib"'));
+  return ["#!/bin/sh", ...lines, `exec ${words.join(" ")}`, ""].join("\n");
 }
 
 function quoted(word: string): string {
-  return /^[A-Za-z0-9_./:=@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  return /^[A-Za-z0-9_./:=@%+-]*$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 async function runCommands(tree: string, layer: Layer, inputs: TreeInputs): Promise<void> {

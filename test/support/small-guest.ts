@@ -105,7 +105,11 @@ function recipe(name: string) {
       links: { "usr/bin/also-tool": "tool" },
       commands: [{ argv: ["touch", "{tree}/etc/made-here"], env: { PLACE: "{tree}" } }],
     },
-    server: { argv: ["/usr/bin/tool", "it's here"], env: { MODE: "two words" } },
+    server: {
+      argv: ["/usr/bin/tool", "it's here", "--heap={heapMib}"],
+      env: { MODE: "two words" },
+      heap: { reserveMib: 40, percent: 75 },
+    },
     host: {
       programs: ["firelet-test-interpreter"],
       askArgs: ["--version"],

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
@@ -6,6 +7,7 @@ import { after, before, describe, it, type TestContext } from "node:test";
 import type { VmImage } from "../../src/core/runtime.ts";
 import { QemuDriver } from "../../src/drivers/qemu/driver.ts";
 import { runCommand } from "../../src/os/run-command.ts";
+import { clockMessage, wakeMessage } from "../../src/runtime/wake-message.ts";
 import { newDataDir, specOf } from "../contract/vm-driver.ts";
 import { temporaryFolder } from "../support/package-sources.ts";
 import { RuntimeGuest } from "../support/runtime-guest.ts";
@@ -15,9 +17,22 @@ const { images, skip } = await vmImages("python");
 
 /** Does to its own VM what it is told to. */
 const code = `
-import os, subprocess
+import os, select, socket, subprocess, time
+
+def read_channel(seconds):
+    fifo = os.open("/run/wake", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        return os.read(fifo, 65536).hex() if select.select([fifo], [], [], seconds)[0] else ""
+    finally:
+        os.close(fifo)
 
 def handler(event):
+    if "channel" in event:
+        return read_channel(event["channel"])
+    if "address" in event:
+        return socket.gethostbyname(event["address"])
+    if "clock" in event:
+        return time.time() * 1000
     if "run" in event:
         done = subprocess.run(["/bin/sh", "-c", event["run"]], capture_output=True, text=True)
         return done.stdout + done.stderr
@@ -51,7 +66,11 @@ describe("the system in a VM", { skip }, async () => {
     await guest.adopt();
     await guest.deploy({ code });
     const run = (command: string): Promise<string> => guest.ask({ run: command });
-    return { vm, guest, run };
+    const tell = (message: Uint8Array) => driver.snapshots.tell(vm.id, message);
+    /** What comes over the wake channel to the server, as the server would read it. */
+    const hear = async (seconds = 20): Promise<Buffer> =>
+      Buffer.from(await guest.ask({ channel: seconds }), "hex");
+    return { vm, guest, run, tell, hear };
   };
 
   it("runs functions as an unprivileged user, on a file system of their own", async (t) => {
@@ -95,6 +114,87 @@ describe("the system in a VM", { skip }, async () => {
     await vm.exited;
     const reason = "init: The runtime server ended by signal 9: powering off";
     await guest.untilOnConsole(reason);
+  });
+
+  it("takes on the clock, the name and the entropy that it is told, and passes the message on", async (t) => {
+    const { guest, run, tell, hear } = await start(t);
+    for (const instance of ["fn-a-rather-long-name-550e8400-12", "fn-x-550e8400"]) {
+      const message = wakeMessage({ now: new Date(), instance, token: guest.token });
+      await tell(message);
+      assert.deepEqual(await hear(), Buffer.from(message));
+      assert.equal(await run("hostname"), `${instance}\n`);
+      const hosts = `127.0.0.1 localhost\n::1 localhost\n127.0.1.1 ${instance}\n`;
+      assert.equal(await run("cat /etc/hosts"), hosts);
+      assert.equal(await guest.ask({ address: instance }), "127.0.1.1");
+    }
+    assert.doesNotMatch(await guest.server.readConsole(), /wake:/);
+  });
+
+  it("has the time that it is told to 50 ms", async (t) => {
+    const { guest, tell } = await start(t);
+    const target = Date.UTC(2031, 1, 3);
+    const errorMs = async (): Promise<number> => {
+      const toldAt = performance.now();
+      await tell(clockMessage(new Date(target)));
+      // An invocation of its own, so that the message has arrived when the clock is read.
+      while ((await guest.ask({ clock: true })) < target);
+      const askedAt = performance.now();
+      const told = (await guest.ask({ clock: true })) - target;
+      // It was read between question and answer.
+      return Math.max(askedAt - toldAt - told, told - (performance.now() - toldAt));
+    };
+    // A host that is busy delivers a message late: the best of a few says what the guest does.
+    const errors: number[] = [];
+    while (errors.length < 5 && !errors.some((ms) => ms < 50)) errors.push(await errorMs());
+    assert.ok(Math.min(...errors) < 50, `off by ${errors.join(", ")} ms`);
+  });
+
+  it("takes a message in any number of parts, and passes on only what it is asked to", async (t) => {
+    const { guest, tell, hear } = await start(t);
+    const wake = (instance: string) =>
+      Buffer.from(wakeMessage({ now: new Date(), instance, token: guest.token }));
+    await tell(clockMessage(new Date()));
+    const parted = wake("fn-parted-550e8400");
+    for (const byte of parted) await tell(Buffer.of(byte));
+    assert.deepEqual(await hear(), parted);
+
+    // At 16, bits of entropy; at 20, its bytes; at 0, seconds: the clone must not go on without them.
+    const tooLong = wake("fn-too-long-550e8400");
+    tooLong.writeInt32LE(65, 20);
+    const negative = wake("fn-negative-550e8400");
+    negative.writeInt32LE(-1, 16);
+    const tooEarly = wake("fn-too-early-550e8400");
+    tooEarly.writeBigInt64LE(-1n, 0);
+    const good = wake("fn-good-550e8400");
+    await tell(Buffer.concat([tooLong, negative, tooEarly, good]));
+    assert.deepEqual(await hear(), good);
+    for (const step of ["use this length of entropy", "add entropy", "set the clock"]) {
+      await guest.untilOnConsole(`wake: Cannot ${step}: error 22`);
+    }
+    assert.equal(await guest.ask({ channel: 0.2 }), "");
+  });
+
+  it("survives garbage on its wake channel, and so does its neighbour", async (t) => {
+    const [one, other] = await Promise.all([start(t), start(t)]);
+    await one.tell(randomBytes(50_003));
+    await one.guest.untilOnConsole("wake: Cannot");
+    assert.match(await one.run("pidof wake"), /^\d+\n$/);
+    const message = wakeMessage({ now: new Date(), instance: "fn-b", token: other.guest.token });
+    await other.tell(message);
+    assert.deepEqual(await other.hear(), Buffer.from(message));
+  });
+
+  it("lets no function at the wake channel's devices, nor write to its FIFO", async (t) => {
+    const { run } = await start(t);
+    const devices = (await run("ls /dev/ttyS0 /dev/vport*")).trim().split("\n");
+    assert.equal(devices.length, 2, devices.join());
+    for (const device of [...devices, "/dev/console"]) {
+      assert.match(await run(`: <${device}`), /Permission denied/, device);
+      assert.match(await run(`: >${device}`), /Permission denied/, device);
+    }
+    assert.match(await run("echo forged >/run/wake"), /Permission denied/);
+    assert.match(await run("kill -9 $(pidof wake)"), /not permitted/);
+    assert.equal(await run("env | grep FIRELET"), "");
   });
 
   it("ends soon when a function takes all memory, and says so", async (t) => {
