@@ -158,7 +158,6 @@ class CloneNest {
     const snapshot = { memory: join(folder, "memory"), state: join(folder, "state") };
     const nest = new CloneNest(new QemuDriver({ dataDir }), image, snapshot);
     const signal = AbortSignal.timeout(120_000);
-    await snapshotRuntime({ ...specOf(image), template: base }, nest.#deps, signal);
     const bundle = {
       revision: 1,
       functionName: "cloned",
@@ -167,6 +166,8 @@ class CloneNest {
       code,
       env: {},
     };
+    const runtime = { ...specOf(image), template: base };
+    await snapshotRuntime(runtime, { ...bundle, code: "" }, nest.#deps, signal);
     const template = { spec: { ...specOf(image), template: snapshot }, base, bundle };
     await snapshotRevision(template, nest.#deps, signal);
     return nest;
