@@ -70,9 +70,10 @@ await describeOnQemu((images) => {
       const code = `const made = { pid: process.pid, at: Date.now(), random: Math.random() };
         async function handler() { return { made, fresh: Math.random(), now: Date.now() }; }`;
       const { id } = await manager.deploy({ name: "set-up", runtime: "node", code });
-      const replies = [];
+      const replies: { made: object; fresh: number }[] = [];
       for (let count = 0; count < 3; count += 1) {
-        replies.push((await invoke("set-up")).response as { made: object; fresh: number });
+        const { response } = await invoke("set-up");
+        replies.push(response as (typeof replies)[number]);
         await putToSleep(id);
       }
       const [one, ...others] = replies;
@@ -106,9 +107,10 @@ await describeOnQemu((images) => {
       const { id } = await manager.deploy(fields);
       await putToSleep(id);
       let most = 0;
-      const watch = setInterval(async () => {
+      const count = async () => {
         most = Math.max(most, (await vmsOf(id)).length);
-      }, 50);
+      };
+      const watch = setInterval(() => void count(), 50);
       const calls = Array.from({ length: 200 }, (_, n) => invoke("many", n));
       const replies = await Promise.all(calls);
       clearInterval(watch);
