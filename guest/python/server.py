@@ -53,7 +53,7 @@ from _thread import allocate_lock, get_ident
 from codecs import getincrementaldecoder
 from contextvars import Context, ContextVar, copy_context
 from gc import collect as collect_garbage
-from os import fsencode, getpid, putenv as put_variable, unsetenv as unset_variable
+from os import fsencode, getpid, putenv as put_variable, unsetenv as unset_variable, urandom
 from os import write as write_descriptor
 from time import monotonic, perf_counter, time
 
@@ -965,6 +965,8 @@ class Hooks(Work):
                 value = function()
                 if hasattr(type(value), "__await__"):
                     self.wait_for(value)
+                if self.expired:
+                    break
         except BaseException as error:
             self.leave_fork(error)
             self.fail(error)
@@ -979,8 +981,9 @@ class Hooks(Work):
         self.server.loops.submit(self, awaitable)
         self.awaited.acquire()
         self.loop_thread = self.task = None
-        if self.error is not None:
-            raise self.error
+        error, self.error = self.error, None
+        if error is not None:
+            raise error
 
     async def drive(self, revision, awaitable):
         try:
@@ -1004,7 +1007,7 @@ class Hooks(Work):
 
     def end(self, failure):
         self.output.flush()
-        self.revision = self.functions = self.error = None
+        self.revision = self.functions = None
         self.server.call(self.done, failure)
 
 
@@ -1535,7 +1538,7 @@ def patch_uuid(module):
     It is Python's own code that draws it, since libuuid would keep its clock sequence over a wake.
     """
     module._generate_time_safe = None
-    module._GETTERS = []
+    module._GETTERS = [lambda: int.from_bytes(urandom(6), "big") | 1 << 40]
 
 
 def patch_events(module):
@@ -2121,17 +2124,17 @@ class Server:
         def cancel():
             answered.append(True)
             self.stuck.discard(thread)
-            if invocation.task is not None:
-                invocation.task.cancel()
+            task = invocation.task
+            if task is not None:
+                task.cancel()
 
         if not thread.call(cancel):
             answered.append(True)
         cpu = cpu_seconds(thread.clock)
         since = monotonic()
-        self.later(0.002, self.judge_task, invocation, answered, cpu, since, 0)
+        self.later(0.002, self.judge_task, invocation, thread, answered, cpu, since, 0)
 
-    def judge_task(self, invocation, answered, cpu, since, attempt):
-        thread = invocation.loop_thread
+    def judge_task(self, invocation, thread, answered, cpu, since, attempt):
         culprit = None if answered else thread.at_work_on()
         innocent = culprit is not None and culprit is not invocation and not culprit.expired
         if answered or (innocent and attempt >= 1):
@@ -2146,7 +2149,7 @@ class Server:
             self.loops.give_up(thread)
             self.time_out(invocation, True)
         else:
-            again = invocation, answered, cpu, since, attempt + 1
+            again = invocation, thread, answered, cpu, since, attempt + 1
             self.later(SAMPLE_SECONDS, self.judge_task, *again)
 
     def needs_replacement(self):
@@ -2302,12 +2305,9 @@ class Server:
             self.wake_channel = self.wake_channel or WakeChannel(WAKE_CHANNEL)
         except OSError as error:
             raise HttpError(409, f"Cannot freeze: {WAKE_CHANNEL}: {error.strerror}") from None
-        # Their other ends, and those of the ones still to be accepted, are the template's.
-        self.accept()
-        for other in list(self.connections.values()):
-            if other is not connection:
-                other.close()
+        self.accept()  # what waits for that now is the template's, as the others are
         connection.leave()
+        others = list(self.connections.values())
         connection.closing = True
         reply = connection.frame(200, b'{"status":"frozen"}')
         try:
@@ -2316,6 +2316,8 @@ class Server:
             refuse_to_go_on(f"Cannot read the wake channel: {describe_fault(error)}")
         self.token = token or self.token
         self.instance = name.decode("ascii", "replace")
+        for other in others:
+            other.close()
         self.waking = True
         self.run_hooks("after_restore", self.woken)
 

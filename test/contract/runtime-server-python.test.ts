@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 
 import { startRuntimeProcess } from "../support/runtime-process.ts";
+import { pythonSnapshotExtras } from "./runtime-cases-python-snapshots.ts";
 import { pythonCases } from "./runtime-cases-python.ts";
 import { runtimeProcessSuite } from "./runtime-process.ts";
 import { pythonSnapshots } from "./runtime-programs-python-snapshots.ts";
@@ -21,5 +22,5 @@ runtimeSnapshotSuite({
   label: "python",
   argv,
   programs: pythonCases.programs,
-  cases: pythonSnapshots,
+  cases: { ...pythonSnapshots, extras: pythonSnapshotExtras },
 });
