@@ -52,8 +52,8 @@ export class HostBudget {
   async acquire(memoryMib: number, signal: AbortSignal): Promise<HostShare> {
     signal.throwIfAborted();
     if (memoryMib > this.#capacity.memoryMib) throw this.#full(memoryMib);
-    if (this.#waiting.length > 0 || !this.#fits(memoryMib)) await this.#wait(memoryMib, signal);
-    else this.#take(memoryMib);
+    if (this.hasRoom(memoryMib)) this.#take(memoryMib);
+    else await this.#wait(memoryMib, signal);
     let held = true;
     return {
       release: () => {
@@ -66,10 +66,9 @@ export class HostBudget {
     };
   }
 
-  /** The same where there is room at once; undefined otherwise. */
-  tryAcquire(memoryMib: number): Promise<HostShare> | undefined {
-    const now = this.#waiting.length === 0 && this.#fits(memoryMib);
-    return now ? this.acquire(memoryMib, new AbortController().signal) : undefined;
+  /** Whether `acquire` would find room at once. */
+  hasRoom(memoryMib: number): boolean {
+    return this.#waiting.length === 0 && this.#fits(memoryMib);
   }
 
   #wait(memoryMib: number, signal: AbortSignal): Promise<void> {

@@ -24,7 +24,7 @@ export class VmPool {
   readonly #onChange: () => void;
   readonly #starter: VmStarter;
   readonly #vms = new Map<string, FleetVm>();
-  /** Restored, or being restored, for whoever wakes the function next. */
+  /** For whoever wakes the function next: it stands by, or will soon. */
   #standby: FleetVm | undefined;
 
   constructor(deps: VmPoolDeps, drainMs: number, onChange: () => void) {
@@ -125,13 +125,16 @@ export class VmPool {
     revision: FunctionRevision,
     signal: AbortSignal,
   ): Promise<void> {
-    const { log, snapshots } = this.#deps;
+    const { budget, log, snapshots } = this.#deps;
     if (this.#standby !== undefined || snapshots === null) return;
+    // Nobody has to make room for what nobody has asked for yet.
+    if (!budget.hasRoom(revision.memoryMib)) return;
     const vm = (this.#standby = this.#newVm(owner, revision));
     try {
       await this.#starter.bringUp(vm, { owner, revision, signal }, "clone");
       void vm.exited.then(() => this.dropStandby(vm));
     } catch (error) {
+      if (vm !== this.#standby) return;
       log.warn({ ...idsOf(vm), error: messageOf(error) }, "VM does not stand by");
       await this.dropStandby(vm);
     }

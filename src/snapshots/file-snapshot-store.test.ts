@@ -141,8 +141,10 @@ describe("FileSnapshotStore", () => {
     await store.sweep(new Map([["f", 2]]));
     assert.equal(await store.find(key("g", 1), conditions), null);
     assert.equal((await store.use()).count, 2);
+    await store.setAside(key("f", 2), "a test");
     await store.keepOnly("f", null);
     assert.equal((await store.use()).count, 1);
+    assert.deepEqual(await readdir(join(dataDir, "snapshots/set-aside")), []);
   });
 
   it("removes what was not used for longest beyond its limit", async () => {

@@ -124,6 +124,7 @@ export class FileSnapshotStore implements SnapshotStore {
   }
 
   async keepOnly(functionId: string, revision: number | null): Promise<void> {
+    if (revision === null) await this.#removeAside(`function-${functionId}-`);
     await this.#removeFunctions(
       (found) => found.functionId !== functionId || found.revision === revision,
     );
@@ -131,6 +132,14 @@ export class FileSnapshotStore implements SnapshotStore {
 
   async sweep(deployed: ReadonlyMap<string, number>): Promise<void> {
     await this.#removeFunctions((found) => deployed.get(found.functionId) === found.revision);
+  }
+
+  /** Of a function that is gone nothing is kept, not even to look at. */
+  async #removeAside(prefix: string): Promise<void> {
+    const aside = join(this.#root, setAsideFolder);
+    for (const name of await readdir(aside)) {
+      if (name.startsWith(prefix)) await rm(join(aside, name), { recursive: true, force: true });
+    }
   }
 
   async #removeFunctions(stays: (found: FunctionSnapshot) => boolean): Promise<void> {
