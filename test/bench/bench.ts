@@ -1,130 +1,92 @@
 /**
  * `npm run bench`: the figures of docs/performance.md, each beside its comparison in the same run.
- * Rounds are interleaved, so that a noisy neighbour hits all alike; what is printed are medians.
- * Flags: --rounds N (3), --seconds N (5 a lane), --only <part of a lane's name>, --json FILE
+ * Flags: --page writes them into that page, --json FILE as JSON, --from FILE takes those of an
+ * earlier run; --only TEXT (lanes with that in their name), --rounds N (3) and --seconds N (5) of
+ * load, --samples N (5) of starts, --full (also what takes minutes where QEMU emulates)
  */
-import { execFile } from "node:child_process";
-import { writeFile } from "node:fs/promises";
-import { cpus } from "node:os";
-import { join } from "node:path";
-import { parseArgs, promisify } from "node:util";
-import type { LoadOrder, LoadReport } from "./load.ts";
-import { startDeployLane, type DeployLane, type DeploySample } from "./deploy-lane.ts";
-import { startFunctionsFramework, startFirelet, type Subject } from "./subjects.ts";
+import { readFile, writeFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { deployLane } from "./deploy-lane.ts";
+import { growthLane } from "./growth-lane.ts";
+import type { Lane, LaneOptions } from "./lane.ts";
+import { describeMachine } from "./machine.ts";
+import { memoryLane } from "./memory-lane.ts";
+import { writePage } from "./page.ts";
+import { readable, type Results, type Row } from "./results.ts";
+import { scaleOutLane } from "./scale-out-lane.ts";
+import { wakeLane } from "./wake-lane.ts";
+import { warmLanes } from "./warm-lanes.ts";
 
-const run = promisify(execFile);
+const lanes: readonly Lane[] = [
+  ...warmLanes,
+  deployLane,
+  wakeLane,
+  scaleOutLane,
+  memoryLane,
+  growthLane,
+];
+
 const { values } = parseArgs({
   options: {
+    page: { type: "boolean", default: false },
+    json: { type: "string" },
+    from: { type: "string" },
+    only: { type: "string", default: "" },
     rounds: { type: "string", default: "3" },
     seconds: { type: "string", default: "5" },
-    only: { type: "string", default: "" },
-    json: { type: "string" },
+    samples: { type: "string", default: "5" },
+    full: { type: "boolean", default: false },
   },
 });
-const rounds = Number(values.rounds);
-const seconds = Number(values.seconds);
 
-interface Row {
-  readonly lane: string;
-  readonly subject: string;
-  readonly figures: Record<string, number>;
+function count(flag: "rounds" | "seconds" | "samples"): number {
+  if (/^[1-9]\d*$/.test(values[flag])) return Number(values[flag]);
+  throw new Error(`Cannot use --${flag}: found "${values[flag]}", wanted a whole number from 1`);
 }
 
-async function load(subject: Subject, connections: number): Promise<LoadReport> {
-  const order: LoadOrder = {
-    url: subject.url,
-    body: subject.body,
-    connections,
-    seconds,
-    warmUpSeconds: 3,
-  };
-  const script = join(import.meta.dirname, "load.ts");
-  const { stdout } = await run(process.execPath, [script, JSON.stringify(order)]);
-  return JSON.parse(stdout) as LoadReport;
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}
-
-/** Invocations of an empty function that is warm, by every subject in turn. */
-async function warmLane(lane: string, starts: (() => Promise<Subject>)[], connections: number) {
-  const subjects = await Promise.all(starts.map((start) => start()));
-  const reports = new Map<Subject, LoadReport[]>(subjects.map((subject) => [subject, []]));
-  try {
-    for (let round = 0; round < rounds; round += 1) {
-      for (const subject of subjects) {
-        const report = await load(subject, connections);
-        if (report.failures > 0) throw new Error(`${subject.name}: ${report.failures} failures`);
-        reports.get(subject)?.push(report);
-      }
-    }
-  } finally {
-    await Promise.all(subjects.map((subject) => subject.stop()));
+/** Aborts at the first signal, so that what was started is stopped; the next one ends the run. */
+function untilInterrupted(): AbortSignal {
+  const interruption = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    process.once(name, () => interruption.abort(new Error(`The run was ended by ${name}`)));
   }
-  return subjects.map((subject): Row => {
-    const of = (key: keyof LoadReport) => median((reports.get(subject) ?? []).map((r) => r[key]));
-    const figures = { p50_ms: of("p50Ms"), p99_ms: of("p99Ms"), per_second: of("perSecond") };
-    return { lane, subject: subject.name, figures };
-  });
+  return interruption.signal;
 }
 
-/** From the create call to `ready`, and on to the first reply. */
-async function deployRows(start: () => Promise<DeployLane>): Promise<Row> {
-  const lane = await start();
-  try {
-    const samples: DeploySample[] = [];
-    for (let round = 0; round < rounds; round += 1) samples.push(await lane.sample());
-    const of = (pick: (sample: DeploySample) => number) => median(samples.map(pick));
-    const figures = {
-      ready_ms: of((sample) => sample.readyMs),
-      first_reply_ms: of((sample) => sample.firstReplyMs),
-    };
-    return { lane: "create to ready", subject: lane.name, figures };
-  } finally {
-    await lane.stop();
+async function measure(): Promise<Results> {
+  const chosen = lanes.filter(({ name }) => name.includes(values.only));
+  if (chosen.length === 0) throw new Error(`No lane has "${values.only}" in its name`);
+  const times = { rounds: count("rounds"), seconds: count("seconds"), samples: count("samples") };
+  const options: LaneOptions = { ...times, full: values.full, signal: untilInterrupted() };
+  const machine = await describeMachine();
+  const rows: Row[] = [];
+  for (const lane of chosen) {
+    const startMs = performance.now();
+    process.stderr.write(`${lane.name} … `);
+    rows.push(...(await lane.run(options)));
+    process.stderr.write(`${readable("s", (performance.now() - startMs) / 1000)} s\n`);
+  }
+  return { date: new Date().toISOString(), machine, options: times, rows };
+}
+
+function print({ machine, rows }: Results): void {
+  console.log(`${machine.cpus} × ${machine.processor}, Node.js ${machine.node}`);
+  console.log("| Lane | Subject | Figures (medians) | Samples |\n|---|---|---|---|");
+  for (const { lane, subject, medians, samples } of rows) {
+    const cells = Object.entries(medians).map(([name, value]) => {
+      return `${name.replace(/_(ms|mib)$/, "")} ${readable(name, value)}`;
+    });
+    console.log(`| ${lane} | ${subject} | ${cells.join(", ")} | ${samples} |`);
   }
 }
 
-const firelet = (driver: "process" | "qemu", runtime: "node" | "python") => () =>
-  startFirelet(driver, runtime);
-const lanes: Record<string, () => Promise<Row[]>> = {
-  "manager, 1 connection": () =>
-    warmLane("manager, 1 connection", [firelet("process", "node"), startFunctionsFramework], 1),
-  "manager, 50 connections": () =>
-    warmLane("manager, 50 connections", [firelet("process", "node"), startFunctionsFramework], 50),
-  "microVM, 1 connection": () =>
-    warmLane(
-      "microVM, 1 connection",
-      [
-        firelet("qemu", "node"),
-        firelet("process", "node"),
-        firelet("qemu", "python"),
-        firelet("process", "python"),
-      ],
-      1,
-    ),
-  "create to ready": async () => [
-    await deployRows(() => startDeployLane("qemu")),
-    await deployRows(() => startDeployLane("process")),
-  ],
-};
-
-const rows: Row[] = [];
-for (const [name, lane] of Object.entries(lanes)) {
-  if (!name.includes(values.only)) continue;
-  process.stderr.write(`${name} …\n`);
-  rows.push(...(await lane()));
+if (values.page && values.only !== "") throw new Error("--page wants a whole run, without --only");
+const results =
+  values.from === undefined
+    ? await measure()
+    : (JSON.parse(await readFile(values.from, "utf8")) as Results);
+print(results);
+if (values.json !== undefined) {
+  await writeFile(values.json, `${JSON.stringify(results, null, 2)}\n`);
 }
-console.log(`${cpus().length} × ${cpus()[0]?.model}, Node.js ${process.versions.node}`);
-console.log("| Lane | Subject | Figures (medians) |\n|---|---|---|");
-for (const { lane, subject, figures } of rows) {
-  const cells = Object.entries(figures).map(([key, value]) => `${key} ${readable(value)}`);
-  console.log(`| ${lane} | ${subject} | ${cells.join(", ")} |`);
-}
-if (values.json !== undefined) await writeFile(values.json, JSON.stringify(rows, null, 2));
-
-function readable(value: number): string {
-  return value >= 100 ? String(Math.round(value)) : value.toPrecision(3);
-}
+if (values.page) await writePage(results);

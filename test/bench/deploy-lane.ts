@@ -1,38 +1,68 @@
-import { TestManager } from "../support/manager.ts";
-import { managerOptions } from "./subjects.ts";
-
-export interface DeploySample {
-  /** From the create call to the state `ready`. */
-  readonly readyMs: number;
-  /** From the create call to the first reply. */
-  readonly firstReplyMs: number;
-}
+import { waitUntil } from "../support/wait-until.ts";
+import { compare, type Lane, type Subject } from "./lane.ts";
+import type { Figures } from "./results.ts";
+import {
+  emptyFunctions,
+  runtimeNames,
+  setups,
+  startFirelet,
+  type Firelet,
+  type Runtime,
+  type Setup,
+} from "./subjects.ts";
 
 /** Creates a function, and another one each time it is asked. */
-export interface DeployLane {
-  readonly name: string;
-  sample(): Promise<DeploySample>;
-  stop(): Promise<void>;
+interface Deployer extends Subject {
+  sample(): Promise<Figures>;
 }
 
-export async function startDeployLane(driver: "process" | "qemu"): Promise<DeployLane> {
-  const manager = await TestManager.start(await managerOptions(driver));
-  let count = 0;
-  return {
-    name: `firelet ${driver}`,
-    async sample() {
+const setupsCompared = [setups.clone, setups.boot, setups.process];
+
+/** From the create call to `ready`, and on to the first reply. */
+export const deployLane: Lane = {
+  name: "deploy",
+  run({ samples, signal }) {
+    const starts = (["node", "python"] as const).flatMap((runtime) =>
+      setupsCompared.map((setup) => () => startDeployer(setup, runtime)),
+    );
+    return compare({ lane: "deploy", starts, count: samples, sample: deploy }, signal);
+  },
+};
+
+function deploy(deployer: Deployer): Promise<Figures> {
+  return deployer.sample();
+}
+
+function startDeployer(setup: Setup, runtime: Runtime): Promise<Deployer> {
+  return startFirelet(setup, `${setup.name}, ${runtimeNames[runtime]}`, async (firelet) => {
+    let count = 0;
+    const sample = () => {
       count += 1;
-      const code = "async function handler() { return null; }";
-      const startMs = performance.now();
-      const request = { name: `bench-${count}`, runtime: "node", code };
-      const { id } = await manager.client.createFunction(request);
-      while ((await manager.client.getFunction(id)).state !== "ready");
-      const readyMs = performance.now() - startMs;
-      await manager.client.invokeFunction(id);
-      const firstReplyMs = performance.now() - startMs;
-      await manager.client.deleteFunction(id);
-      return { readyMs, firstReplyMs };
-    },
-    stop: async () => void (await manager.stop()),
+      return createAndInvoke(firelet, `bench-${count}`, runtime);
+    };
+    // The first of its size makes the base snapshot, as a manager otherwise does when it starts.
+    await sample();
+    return { sample };
+  });
+}
+
+async function createAndInvoke(
+  { manager: { client } }: Firelet,
+  name: string,
+  runtime: Runtime,
+): Promise<Figures> {
+  const startMs = performance.now();
+  const { id } = await client.createFunction({ name, runtime, code: emptyFunctions[runtime] });
+  const isReady = async () => {
+    const { state, last_error } = await client.getFunction(id);
+    if (last_error !== null) throw new Error(`Function "${name}" was not deployed: ${last_error}`);
+    return state === "ready";
   };
+  await waitUntil(`function ${name} is ready`, isReady, 120_000);
+  const readyMs = performance.now() - startMs;
+  const { status } = await client.invokeFunction(id);
+  const firstReplyMs = performance.now() - startMs;
+  if (status !== "success") throw new Error(`Function "${name}" answered with ${status}`);
+  await client.deleteFunction(id);
+  return { ready_ms: readyMs, first_reply_ms: firstReplyMs };
 }

@@ -3,11 +3,9 @@
  * It runs as a process of its own, so that its work is not counted as the server's:
  * `node load.ts '{"url":"http://…","body":"{}","connections":1,"seconds":5,"warmUpSeconds":1}'`
  */
-import { connect, type Socket } from "node:net";
+import { Connection, statusOf, type Call } from "./connection.ts";
 
-export interface LoadOrder {
-  readonly url: string;
-  readonly body: string;
+export interface LoadOrder extends Call {
   readonly connections: number;
   readonly seconds: number;
   readonly warmUpSeconds: number;
@@ -22,50 +20,16 @@ export interface LoadReport {
   readonly failures: number;
 }
 
-/** One kept-alive connection that does as little as possible, so that the server's time is seen. */
-class Connection {
-  readonly #socket: Socket;
-  readonly #request: Buffer;
-
-  constructor({ url, body }: LoadOrder) {
-    const { hostname, port, pathname, host } = new URL(url);
-    this.#request = Buffer.from(
-      `POST ${pathname} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\n` +
-        `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    );
-    this.#socket = connect({ host: hostname, port: Number(port), noDelay: true });
-  }
-
-  /** Resolves to the status of the answer, once it is there whole. */
-  call(): Promise<string> {
-    return new Promise((resolve, reject) => {
-      let answer = "";
-      const onData = (chunk: Buffer) => {
-        answer += chunk.toString("latin1");
-        const length = /\r\ncontent-length: (\d+)\r\n/i.exec(answer)?.[1];
-        const head = answer.indexOf("\r\n\r\n");
-        if (head < 0 || answer.length < head + 4 + Number(length)) return;
-        this.#socket.off("data", onData).off("error", reject);
-        resolve(answer.slice(9, 12));
-      };
-      this.#socket.on("data", onData).once("error", reject).write(this.#request);
-    });
-  }
-
-  close(): void {
-    this.#socket.destroy();
-  }
-}
-
 async function run(order: LoadOrder): Promise<LoadReport> {
-  const connections = Array.from({ length: order.connections }, () => new Connection(order));
+  const opening = Array.from({ length: order.connections }, () => Connection.open(order));
+  const connections = await Promise.all(opening);
   const measure = async (seconds: number) => {
     const times: number[] = [];
     let failures = 0;
     const endMs = performance.now() + seconds * 1000;
     const caller = async (connection: Connection) => {
       for (let startMs = performance.now(); startMs < endMs; startMs = performance.now()) {
-        if ((await connection.call()) !== "200") failures += 1;
+        if (statusOf(await connection.call()) !== "200") failures += 1;
         times.push(performance.now() - startMs);
       }
     };

@@ -1,91 +1,101 @@
-import { spawn } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { TestManager, type ManagerOptions } from "../support/manager.ts";
+import type { CreateFunctionRequest, FunctionItem } from "../../src/api/schemas.ts";
+import { TestManager } from "../support/manager.ts";
 import { sharedTestImages } from "../support/vm-images.ts";
 import { waitUntil } from "../support/wait-until.ts";
+import type { Call } from "./connection.ts";
+import type { Subject } from "./lane.ts";
 
-/** Something that runs the empty function behind HTTP. */
-export interface Subject {
+/** How a manager comes by VMs. */
+export interface Setup {
   readonly name: string;
-  /** Where a POST runs the function. */
-  readonly url: string;
-  readonly body: string;
-  stop(): Promise<void>;
+  readonly driver: "process" | "qemu";
+  /** How many VMs stand by for functions that sleep. */
+  readonly standbyVms: number;
+  /** Whether VMs are clones of snapshots. */
+  readonly clones: boolean;
 }
 
-const root = join(import.meta.dirname, "../..");
+export const setups = {
+  standby: { name: "microVM, standing by", driver: "qemu", standbyVms: 2, clones: true },
+  clone: { name: "microVM, clone", driver: "qemu", standbyVms: 0, clones: true },
+  boot: { name: "microVM, cold boot", driver: "qemu", standbyVms: 0, clones: false },
+  process: { name: "process driver", driver: "process", standbyVms: 0, clones: false },
+} as const satisfies Record<string, Setup>;
 
-const emptyFunctions = {
+export type Runtime = "node" | "python";
+
+/** Runtimes as the page calls them. */
+export const runtimeNames: Readonly<Record<Runtime, string>> = {
+  node: "Node.js",
+  python: "Python",
+};
+
+export const emptyFunctions: Readonly<Record<Runtime, string>> = {
   node: "async function handler() { return null; }",
   python: "def handler(event):\n    return None\n",
 };
 
-/** A manager of that driver, over HTTP, as its users call it. */
-export async function startFirelet(
-  driver: "process" | "qemu",
-  runtime: "node" | "python",
-): Promise<Subject> {
-  const manager = await TestManager.start(await managerOptions(driver));
-  const item = await manager.deploy({ name: "empty", runtime, code: emptyFunctions[runtime] });
-  if (item.last_error !== null) throw new Error(item.last_error);
-  return {
-    name: `firelet ${driver} ${runtime}`,
-    url: `${manager.url}/v1/functions/${item.id}/invoke`,
-    body: '{"event":{}}',
-    stop: async () => void (await manager.stop()),
-  };
-}
+/** A handler that takes as long as its event says. */
+export const waitingFunction =
+  "async function handler({ ms }) { await new Promise((done) => setTimeout(done, ms)); return null; }";
 
-export async function managerOptions(driver: "process" | "qemu"): Promise<ManagerOptions> {
-  return driver === "qemu" ? { driver, images: await sharedTestImages() } : { driver };
-}
+/** A manager whose VMs come up in one way, over HTTP, as its users call it. */
+export class Firelet {
+  readonly setup: Setup;
+  readonly manager: TestManager;
 
-/** Google's functions-framework, with the same empty function, as its users start it. */
-export async function startFunctionsFramework(): Promise<Subject> {
-  const folder = await mkdtemp(join(tmpdir(), "firelet-bench-"));
-  const source = "exports.handler = async (request, response) => { response.json(null); };\n";
-  await writeFile(join(folder, "function.js"), source);
-  const port = await freePort();
-  const server = spawn(
-    process.execPath,
-    [
-      join(root, "node_modules/@google-cloud/functions-framework/build/src/main.js"),
-      `--source=${join(folder, "function.js")}`,
-      "--target=handler",
-      `--port=${port}`,
-    ],
-    { stdio: "ignore", env: { PATH: process.env["PATH"], NODE_ENV: "production" } },
-  );
-  const url = `http://127.0.0.1:${port}/`;
-  await waitUntil("functions-framework answers", () => answers(url), 20_000);
-  return {
-    name: "functions-framework",
-    url,
-    body: "{}",
-    async stop() {
-      server.kill("SIGKILL");
-      await rm(folder, { recursive: true });
-    },
-  };
-}
+  private constructor(setup: Setup, manager: TestManager) {
+    this.setup = setup;
+    this.manager = manager;
+  }
 
-async function answers(url: string): Promise<boolean> {
-  try {
-    const answer = await fetch(url, { method: "POST" });
-    return answer.ok;
-  } catch {
-    // Not listening yet.
-    return false;
+  static async start(setup: Setup): Promise<Firelet> {
+    const images = setup.driver === "qemu" ? { images: await sharedTestImages() } : {};
+    const env = {
+      FIRELET_SNAPSHOTS: String(setup.clones),
+      FIRELET_STANDBY_VMS: String(setup.standbyVms),
+    };
+    return new Firelet(setup, await TestManager.start({ driver: setup.driver, ...images, env }));
+  }
+
+  /** Resolves when the function is ready; rejects where its deploy fails. */
+  async deploy(request: CreateFunctionRequest): Promise<FunctionItem> {
+    const item = await this.manager.deploy(request);
+    if (item.last_error !== null) throw new Error(`${this.setup.name}: ${item.last_error}`);
+    return item;
+  }
+
+  /** What invokes a function when it is posted. */
+  invocationOf(functionId: string, event: unknown = {}): Call {
+    const url = `${this.manager.url}/v1/functions/${functionId}/invoke`;
+    return { url, body: JSON.stringify({ event }) };
+  }
+
+  /** Stops all VMs but `keep` of them; resolves when the others have gone. */
+  async keepVms(keep: number): Promise<void> {
+    const { client } = this.manager;
+    const gone = new Set((await client.listVms()).slice(keep).map(({ id }) => id));
+    await Promise.all([...gone].map((id) => client.deleteVm(id)));
+    await waitUntil(
+      `${gone.size} VMs are gone`,
+      async () => !(await client.listVms()).some(({ id }) => gone.has(id)),
+      20_000,
+    );
   }
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+/** A subject that is a manager, and what `prepare` has found or made in it. */
+export async function startFirelet<T extends object>(
+  setup: Setup,
+  name: string,
+  prepare: (firelet: Firelet) => Promise<T>,
+): Promise<T & Subject> {
+  const firelet = await Firelet.start(setup);
+  const stop = async () => void (await firelet.manager.stop());
+  try {
+    return { ...(await prepare(firelet)), name, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }
