@@ -6,6 +6,7 @@ import { after, before, describe, it } from "node:test";
 
 import { QemuDriver } from "../../src/drivers/qemu/driver.ts";
 import { newDataDir, specOf, vmDriverSuite } from "../contract/vm-driver.ts";
+import { snapshotSuite } from "../contract/vm-driver-snapshots.ts";
 import { strayVmSuite } from "../contract/vm-driver-strays.ts";
 import { RuntimeGuest } from "../support/runtime-guest.ts";
 import { vmImages } from "../support/vm-images.ts";
@@ -33,6 +34,7 @@ describe("VM driver on real microVMs", { skip }, async () => {
   };
   vmDriverSuite(subject);
   strayVmSuite(subject);
+  snapshotSuite(subject);
 
   describe("QEMU driver", () => {
     let dataDir = "";

@@ -66,6 +66,26 @@ describe("qemuCommandLine", () => {
   });
 });
 
+describe("qemuCommandLine for snapshots", () => {
+  const templates = { shared: true, incoming: false };
+  const clones = { shared: false, incoming: true };
+
+  it("has a template's memory in its file, and a clone's as a copy on write", () => {
+    const memoryOf = (memory: typeof clones) =>
+      valuesOf(qemuCommandLine(emulated, { ...guest, memory }), "-object").find((value) =>
+        value.startsWith("memory-backend-file"),
+      );
+    assert.match(memoryOf(templates) ?? "", /size=512M,mem-path=\/proc\/self\/fd\/6,share=on$/);
+    assert.match(memoryOf(clones) ?? "", /share=off$/);
+  });
+
+  it("lets a clone wait for its state, and a template run", () => {
+    const argv = qemuCommandLine(emulated, { ...guest, memory: clones });
+    assert.deepEqual([valuesOf(argv, "-incoming"), argv.includes("-S")], [["defer"], true]);
+    assert.ok(!qemuCommandLine(emulated, { ...guest, memory: templates }).includes("-S"));
+  });
+});
+
 describe("probeCommandLine", () => {
   it("starts a kernel that says that it runs, with neither disk nor network", () => {
     const argv = probeCommandLine(kvm);
