@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { setTimeout as sleep } from "node:timers/promises";
 
 import type { WakeableGuest } from "../support/wakeable-guest.ts";
 import type { Program } from "./runtime-cases.ts";
 import type { SnapshotCases, SnapshotExtra } from "./runtime-server-snapshots.ts";
+import { passTime } from "../support/wait-until.ts";
 
 const programs: SnapshotCases["programs"] = {
   ticks: {
@@ -227,12 +227,12 @@ const timerCases: readonly SnapshotExtra[] = [
       await guest.deploy({
         code: `const times = []; setInterval(() => times.push(performance.now()), 20); exports.handler = () => times;`,
       });
-      await sleep(100);
+      await passTime(100);
       await guest.freeze();
-      await sleep(400);
+      await passTime(400);
       await guest.wake();
       await guest.control("resumed");
-      await sleep(200);
+      await passTime(200);
       const times: readonly number[] = await guest.ask();
       const gaps = times.slice(1).map((time, at) => time - (times[at] ?? 0));
       const stood = gaps.findIndex((gap) => gap > 350);

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { setTimeout as sleep } from "node:timers/promises";
 
 import { clockBackMessage } from "../../src/runtime/wake-message.ts";
 import type { Reply } from "../support/runtime-guest.ts";
 import type { ServerProcess } from "../support/runtime-process.ts";
 import type { SnapshotExtra } from "./runtime-server-snapshots.ts";
+import { passTime } from "../support/wait-until.ts";
 
 /** Computes, waits and awaits without end; answers of each how it passed its longest pause. */
 const restless = `
@@ -59,10 +59,10 @@ const stillness: readonly SnapshotExtra[] = [
       await guest.ask();
       const frozen = guest.control("freeze");
       // It stands still from here on, so that no code sees the clock that is set back.
-      await sleep(150);
+      await passTime(150);
       await guest.tell(clockBackMessage());
       await frozen;
-      await sleep(350);
+      await passTime(350);
       await guest.wake();
       const [pauses, before, after] = await guest.ask();
       assert.equal(pauses.length, 3);
@@ -78,7 +78,7 @@ const stillness: readonly SnapshotExtra[] = [
       const send = async () => {
         for (const signal of ["SIGALRM", "SIGUSR1", "SIGHUP", "SIGINT"] as const)
           child.kill(signal);
-        await sleep(30);
+        await passTime(30);
       };
       const frozen = guest.control("freeze");
       await guest.tell(clockBackMessage().subarray(0, 7));
@@ -88,7 +88,7 @@ const stillness: readonly SnapshotExtra[] = [
       await send();
       guest.disconnect();
       const early = guest.ask("early");
-      assert.equal(await Promise.race([early, sleep(200, "frozen")]), "frozen");
+      assert.equal(await Promise.race([early, passTime(200).then(() => "frozen")]), "frozen");
       await guest.wake();
       assert.equal(await early, "early");
       await guest.freeze();

@@ -5,13 +5,13 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 
 import { clockBackMessage, wakeMessage } from "../../src/runtime/wake-message.ts";
 import { type Reply, RuntimeGuest } from "../support/runtime-guest.ts";
 import { startRuntimeProcess } from "../support/runtime-process.ts";
 import { WakeableGuest } from "../support/wakeable-guest.ts";
 import type { Program, RuntimeCases } from "./runtime-cases.ts";
+import { passTime } from "../support/wait-until.ts";
 
 /** Programs that every runtime supplies for its snapshots, and what each must do. */
 export const snapshotContracts = {
@@ -81,14 +81,14 @@ function freezeCases({ cases, programs }: SnapshotSubject, withGuest: WithGuest)
     "stands still from its reply until it is woken",
     withGuest(async (guest) => {
       await guest.deploy(cases.programs.ticks);
-      await sleep(50);
+      await passTime(50);
       await guest.freeze();
       const from = Date.now();
-      await sleep(300);
+      await passTime(300);
       const until = Date.now();
       await guest.wake();
       await guest.control("resumed");
-      await sleep(50);
+      await passTime(50);
       const ways: readonly (readonly number[])[] = await guest.ask();
       assert.ok(ways.length > 0);
       for (const times of ways) {
@@ -116,7 +116,7 @@ function freezeCases({ cases, programs }: SnapshotSubject, withGuest: WithGuest)
     withGuest(async (guest) => {
       let answered = false;
       const frozen = guest.control("freeze").finally(() => (answered = true));
-      await sleep(200);
+      await passTime(200);
       assert.equal(answered, false);
       await guest.tell(clockBackMessage());
       assert.equal((await frozen).status, 200);
@@ -128,14 +128,14 @@ function freezeCases({ cases, programs }: SnapshotSubject, withGuest: WithGuest)
     withGuest(async (guest) => {
       const frozen = guest.control("freeze");
       await guest.tell(clockBackMessage().subarray(0, 100));
-      await sleep(20);
+      await passTime(20);
       await guest.tell(clockBackMessage().subarray(100));
       await frozen;
       const token = "p".repeat(43);
       const message = wakeMessage({ now: new Date(), instance: "fn-parts-550e8400", token });
       for (let at = 0; at < message.length; at += 54) {
         await guest.tell(message.subarray(at, at + 54));
-        await sleep(10);
+        await passTime(10);
       }
       guest.disconnect();
       guest.token = token;

@@ -12,3 +12,8 @@ export async function waitUntil(
     await sleep(10);
   }
 }
+
+/** Lets time pass, to show that something does not happen meanwhile. */
+export async function passTime(ms: number): Promise<void> {
+  await sleep(ms);
+}

@@ -5,7 +5,7 @@ import { after, before, describe, it } from "node:test";
 import type { VmItem } from "../../src/api/schemas.ts";
 import { TestManager, temporaryData } from "../support/manager.ts";
 import { describeOnQemu } from "../support/vm-images.ts";
-import { waitUntil } from "../support/wait-until.ts";
+import { passTime, waitUntil } from "../support/wait-until.ts";
 
 const echo = "async function handler(event) { return event; }";
 
@@ -156,8 +156,7 @@ await describeOnQemu((images) => {
         for (let revision = 2; performance.now() < until; revision += 1) {
           const changes = { code: sayRevision(revision), env: { REVISION: String(revision) } };
           await manager.client.updateFunction(id, changes);
-          const next = performance.now() + 1_000;
-          await waitUntil("a second has passed", () => performance.now() >= next);
+          await passTime(1_000);
         }
       };
       await Promise.all([reload(), load(), load(), load(), load()]);
