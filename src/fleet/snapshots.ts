@@ -118,6 +118,8 @@ export class Snapshots {
         const share = await budget.acquire(wanted.memoryMib, until);
         try {
           await make({ ...spec, template: files });
+          // Nobody wants it any more, and its function may be gone.
+          until.throwIfAborted();
         } finally {
           share.release();
         }

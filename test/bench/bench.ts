@@ -8,7 +8,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { deployLane } from "./deploy-lane.ts";
 import { growthLane } from "./growth-lane.ts";
-import type { Lane, LaneOptions } from "./lane.ts";
+import type { Lane } from "./lane.ts";
 import { describeMachine } from "./machine.ts";
 import { memoryLane } from "./memory-lane.ts";
 import { writePage } from "./page.ts";
@@ -56,17 +56,18 @@ function untilInterrupted(): AbortSignal {
 async function measure(): Promise<Results> {
   const chosen = lanes.filter(({ name }) => name.includes(values.only));
   if (chosen.length === 0) throw new Error(`No lane has "${values.only}" in its name`);
-  const times = { rounds: count("rounds"), seconds: count("seconds"), samples: count("samples") };
-  const options: LaneOptions = { ...times, full: values.full, signal: untilInterrupted() };
+  const counts = { rounds: count("rounds"), seconds: count("seconds"), samples: count("samples") };
+  const options = { ...counts, full: values.full };
+  const signal = untilInterrupted();
   const machine = await describeMachine();
   const rows: Row[] = [];
   for (const lane of chosen) {
     const startMs = performance.now();
     process.stderr.write(`${lane.name} … `);
-    rows.push(...(await lane.run(options)));
+    rows.push(...(await lane.run({ ...options, signal })));
     process.stderr.write(`${readable("s", (performance.now() - startMs) / 1000)} s\n`);
   }
-  return { date: new Date().toISOString(), machine, options: times, rows };
+  return { date: new Date().toISOString(), machine, options, rows };
 }
 
 function print({ machine, rows }: Results): void {

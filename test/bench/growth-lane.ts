@@ -32,7 +32,8 @@ export const growthLane: Lane = {
 
 function startHost(setup: Setup, functions: number): Promise<Host> {
   const driver = setup.driver === "qemu" ? "microVM" : "process driver";
-  return startFirelet(setup, `${driver}, ${functions} functions`, async (firelet) => {
+  const name = `${driver}, ${functions} ${functions === 1 ? "function" : "functions"}`;
+  return startFirelet(setup, name, async (firelet) => {
     const ids: string[] = [];
     for (let n = 1; n <= functions; n += 1) {
       const code = `async function handler() { return ${n}; }`;
@@ -57,7 +58,7 @@ async function costOf(host: Host, { seconds }: LaneOptions): Promise<Figures> {
     listTimes.push(performance.now() - startMs);
     if (items.length !== functions) throw new Error(`Found ${items.length} functions`);
   }
-  const warm = await load(host, { connections: 1, seconds, warmUpSeconds: 2 });
+  const warm = await load(host, { connections: 1, seconds, warmUpSeconds: 3 });
   return {
     functions,
     manager_rss_mib: rssMib,

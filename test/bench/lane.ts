@@ -1,16 +1,8 @@
 import type { Call } from "./connection.ts";
-import type { Figures, Row } from "./results.ts";
+import type { Figures, Row, RunOptions } from "./results.ts";
 
-/** What the flags of the bench say. */
-export interface LaneOptions {
-  /** Rounds of a lane whose samples are long, such as seconds of load. */
-  readonly rounds: number;
-  /** How long such a sample is. */
-  readonly seconds: number;
-  /** Samples of a lane whose samples are short, such as one start. */
-  readonly samples: number;
-  /** Also what takes minutes where QEMU emulates. */
-  readonly full: boolean;
+/** What a lane goes by. */
+export interface LaneOptions extends RunOptions {
   /** Aborts when the run is to end early. */
   readonly signal: AbortSignal;
 }

@@ -88,7 +88,7 @@ export async function writePage(results: Results): Promise<void> {
 
 function describe({ cpus, processor, memory_gib, ...versions }: Machine): string {
   const emulates = versions.accelerator === "kvm" ? "under KVM" : "without KVM, so it emulates";
-  const qemu = versions.qemu === null ? "no QEMU" : `QEMU ${versions.qemu} ${emulates}`;
+  const qemu = versions.qemu === null ? "no QEMU" : `${versions.qemu} ${emulates}`;
   const software = `Linux ${versions.kernel}, ${qemu}, Node.js ${versions.node}`;
   return `${cpus} × ${processor}, ${memory_gib} GiB, ${software}, client and servers on the same processors`;
 }
@@ -150,7 +150,7 @@ function chart(
     `    title ${JSON.stringify(title)}`,
     `    x-axis [${labels.join(", ")}]`,
     `    y-axis 0 --> ${Math.ceil(Math.max(...heights))}`,
-    `    bar [${heights.map((height) => Number(height.toPrecision(3))).join(", ")}]`,
+    `    bar [${heights.map((height) => Number(height.toFixed(1))).join(", ")}]`,
     "```",
   ].join("\n");
 }

@@ -3,9 +3,20 @@ export interface Results {
   /** When the run ended, RFC 3339. */
   readonly date: string;
   readonly machine: Machine;
-  /** How often and for how long: the flags of the run. */
-  readonly options: { readonly rounds: number; readonly seconds: number; readonly samples: number };
+  readonly options: RunOptions;
   readonly rows: readonly Row[];
+}
+
+/** What the flags of the bench say. */
+export interface RunOptions {
+  /** Rounds of a lane whose samples are long, such as seconds of load. */
+  readonly rounds: number;
+  /** How long such a sample is. */
+  readonly seconds: number;
+  /** Samples of a lane whose samples are short, such as one start. */
+  readonly samples: number;
+  /** Also what takes minutes where QEMU emulates. */
+  readonly full: boolean;
 }
 
 /** What the figures depend on. */
@@ -15,6 +26,7 @@ export interface Machine {
   readonly memory_gib: number;
   readonly kernel: string;
   readonly node: string;
+  /** Its name and version, such as `QEMU 7.2.22`. */
   readonly qemu: string | null;
   /** Of QEMU: `kvm`, or `tcg` where it emulates. */
   readonly accelerator: string | null;
