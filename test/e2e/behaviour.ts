@@ -41,6 +41,11 @@ def handler(event):
     python:
       "import re\ndef handler(event):\n    if event.get('block'):\n        re.match('(a+)+$', 'a' * 64 + 'b')\n    return 'free'\n",
   },
+  /** What is written to descriptor 1 directly is on the console. */
+  console: {
+    node: `function handler() { require("fs").writeSync(1, "past the interpreter\\n"); }`,
+    python: `import os\ndef handler(event):\n    os.write(1, b"past the interpreter\\n")\n`,
+  },
   broken: {
     node: "async function handler(event) {\n  return {;\n}\n",
     python: "def handler(event):\n    return {\n",
@@ -234,9 +239,12 @@ export function behaviourSuite(options: ManagerOptions): void {
       });
 
       it("replaces a VM that was deleted, and shows its console while it is there", async () => {
-        const { id, vm_id } = await deploy("echo", { name: "deleting" });
+        const { id, vm_id } = await deploy("console", { name: "deleting" });
         assert.ok(vm_id);
-        assert.match(await manager.client.readVmConsole(vm_id), /runtime-server: listening on/);
+        await manager.client.invokeFunction(id);
+        await waitUntil("its bytes are on the console", async () =>
+          (await manager.client.readVmConsole(vm_id)).includes("past the interpreter"),
+        );
         assert.deepEqual(await manager.client.deleteVm(vm_id), { message: "VM is stopping" });
         const reply = await manager.client.invokeFunction(id, { n: 1 });
         assert.equal(reply.status, "success");
