@@ -51,6 +51,30 @@ describe("startChild", () => {
   });
 });
 
+describe("write", () => {
+  it("gives a program that reads its input all of it", async () => {
+    const child = await startChild(["head", "-c", "200000"], { ...options, input: true });
+    child.stderr.resume();
+    const said = text(child.stdout);
+    await Promise.all(["a", "b"].map((letter) => child.write(Buffer.alloc(100_000, letter))));
+    assert.equal(await said, "a".repeat(100_000) + "b".repeat(100_000));
+  });
+
+  it("rejects where the program has closed its input, has ended, or reads none", async () => {
+    const deaf = await startChild(["sh", "-c", "exec <&-; echo; exec sleep 60"], {
+      ...options,
+      input: true,
+    });
+    await speaks(deaf);
+    await assert.rejects(deaf.write(Buffer.from("x")), { code: "EPIPE" });
+    await deaf.stop(10_000);
+    await assert.rejects(deaf.write(Buffer.from("x")), Error);
+    const without = await startChild(["true"], options);
+    await assert.rejects(without.write(Buffer.from("x")), /reads no input/);
+    await without.exited;
+  });
+});
+
 describe("stop", () => {
   it("ends a program by SIGTERM, and resolves again for one that has ended", async () => {
     const child = await node("console.log(1); setInterval(() => {}, 1000)");

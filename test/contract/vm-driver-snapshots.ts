@@ -1,15 +1,38 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
-import { copyFile, mkdir, readdir, readFile, rm, stat, truncate } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { createHash, randomUUID } from "node:crypto";
+import { once } from "node:events";
+import {
+  copyFile,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
 
 import type { SnapshotFiles } from "../../src/core/snapshot.ts";
 import type { VmSpec } from "../../src/core/vm.ts";
+import { runCommand } from "../../src/os/run-command.ts";
 import type { VmDriver, VmSnapshots } from "../../src/ports/vm-driver.ts";
 import { RuntimeGuest } from "../support/runtime-guest.ts";
 import { waitUntil } from "../support/wait-until.ts";
-import { isRunning, newDataDir, specOf, type VmDriverSubject } from "./vm-driver.ts";
+import {
+  canConnect,
+  isRunning,
+  newDataDir,
+  processOf,
+  specOf,
+  type VmDriverSubject,
+} from "./vm-driver.ts";
+
+const managerProgram = fileURLToPath(new URL("../support/manager-to-kill.ts", import.meta.url));
 
 const counter = `
 let count = 0;
@@ -42,6 +65,7 @@ export function snapshotSuite(subject: VmDriverSubject): void {
       assert.equal(await guest.ask({ by: 5 }), 5);
       await snapshots.take(template.id, limit());
       await waitUntil("the template's process has gone", () => !isRunning(pid));
+      assert.equal(await canConnect({ address }), false, "its address is free");
     });
     after(async () => {
       for (const id of await driver.list()) await driver.destroy(id);
@@ -118,25 +142,132 @@ export function snapshotSuite(subject: VmDriverSubject): void {
 
     it("says what is wrong with a snapshot that cannot be restored, and leaves nothing", async () => {
       const torn = files("torn");
-      await copyFile(snapshot.memory, torn.memory);
       await copyFile(snapshot.state, torn.state);
       await truncate(torn.state, 10_000);
-      for (const from of [torn, files("absent")]) {
-        const spec = specOf(subject.image);
-        await assert.rejects(snapshots.restore(spec, from, limit()), {
+      const empty = files("empty");
+      await writeFile(empty.memory, "");
+      const faults: [SnapshotFiles, RegExp][] = [
+        [{ ...torn, memory: snapshot.memory }, /\S+ ended with status [1-9]\d*: \S+/],
+        [files("absent"), /no such file or directory.*absent/],
+        [
+          { ...snapshot, memory: empty.memory },
+          /memory of its snapshot has 0 bytes, not 268435456/,
+        ],
+      ];
+      for (const [from, words] of faults) {
+        await assert.rejects(snapshots.restore(specOf(subject.image), from, limit()), {
           code: "vm_start_failed",
-          message: /^Cannot start VM "fn-tested-[^"]+": .+/s,
+          message: new RegExp(`^Cannot start VM "fn-tested-[^"]+": .*${words.source}`, "s"),
         });
       }
       await assertNothingLeft();
+      assert.equal((await stat(empty.memory)).size, 0, "it was not made longer");
     });
 
-    it("leaves nothing of a restore that is given up", async () => {
+    it("leaves nothing of a restore that is aborted before it starts a process", async () => {
       const giveUp = new AbortController();
-      const spec = specOf(subject.image);
-      const restored = snapshots.restore(spec, snapshot, giveUp.signal);
+      const restored = snapshots.restore(specOf(subject.image), snapshot, giveUp.signal);
       giveUp.abort(new Error("enough"));
       await assert.rejects(restored, { message: "enough" });
+      await assertNothingLeft();
+    });
+
+    /** Starts a restore that stays in its middle: its state never comes. */
+    const stuck = async (using = driver, signal = limit()) => {
+      const path = join(dataDir, "snapshots", `${randomUUID()}.state`);
+      await runCommand(["mkfifo", path]);
+      const writer = await open(path, "r+");
+      const spec = specOf(subject.image);
+      assert.ok(using.snapshots);
+      const restored = using.snapshots.restore(spec, { ...snapshot, state: path }, signal);
+      const outcome = restored.then(
+        () => assert.fail("It was restored"),
+        (error: Error & { code: string }) => error,
+      );
+      const closed = outcome.then(async (error) => {
+        await writer.close();
+        return error;
+      });
+      return { id: spec.id, pid: await processOf(dataDir), outcome: closed };
+    };
+
+    it("leaves nothing of a restore that is aborted in the middle", async () => {
+      const giveUp = new AbortController();
+      const { pid, outcome } = await stuck(driver, giveUp.signal);
+      giveUp.abort(new Error("enough"));
+      assert.equal((await outcome).message, "enough");
+      assert.ok(!isRunning(pid));
+      await assertNothingLeft();
+    });
+
+    it("destroys a VM in the middle of its restore, which then fails", async () => {
+      const { id, pid, outcome } = await stuck();
+      await driver.destroy(id);
+      assert.ok(!isRunning(pid));
+      await assertNothingLeft();
+      const { code, message } = await outcome;
+      assert.equal(code, "vm_start_failed");
+      assert.match(message, /destroyed/);
+    });
+
+    it("notices when a VM is killed in the middle of its restore", async () => {
+      const { pid, outcome } = await stuck();
+      process.kill(pid, "SIGKILL");
+      const { code, message } = await outcome;
+      assert.equal(code, "vm_start_failed");
+      assert.match(message, /ended by SIGKILL/);
+      await assertNothingLeft();
+    });
+
+    it("gives up on a restore that does not come to its end", async () => {
+      const hasty = subject.create({ dataDir, bootTimeoutMs: 1_000 });
+      await hasty.probe();
+      const { code, message } = await (await stuck(hasty)).outcome;
+      assert.equal(code, "vm_start_failed");
+      assert.match(message, /snapshot was not restored within 1 s/);
+      await assertNothingLeft();
+    });
+
+    it("keeps hold of a restored VM when the signal that it was started with aborts later", async () => {
+      const start = new AbortController();
+      const further = files("later");
+      const spec = specOf(subject.image, { template: further });
+      const vm = await snapshots.restore(spec, snapshot, start.signal);
+      start.abort(new Error("too late"));
+      await vm.resume();
+      await snapshots.take(vm.id, limit());
+      assert.ok((await stat(further.state)).size > 1_000);
+    });
+
+    it("ends a template that does not let itself be stopped, and leaves nothing of it", async () => {
+      const spec = specOf(subject.image, { template: files("deaf") });
+      const vm = await snapshots.restore(spec, snapshot, limit());
+      await vm.resume();
+      process.kill(vm.pid, "SIGSTOP");
+      const why = new Error("enough");
+      const giveUp = new AbortController();
+      const taken = snapshots.take(vm.id, giveUp.signal);
+      giveUp.abort(why);
+      await assert.rejects(taken, why);
+      assert.ok(!isRunning(vm.pid));
+      await assertNothingLeft();
+    });
+
+    it("ends a VM that stands still with the manager that restored it", async () => {
+      const spec = specOf(subject.image);
+      const args = ["--disable-warning=ExperimentalWarning", managerProgram, driver.kind, dataDir];
+      const manager = spawn(
+        process.execPath,
+        [...args, JSON.stringify(spec), JSON.stringify(snapshot)],
+        { stdio: ["ignore", "pipe", "inherit"] },
+      );
+      const [line] = (await once(manager.stdout, "data")) as [Buffer];
+      const vmPid = Number(line.toString());
+      assert.ok(isRunning(vmPid));
+      manager.kill("SIGKILL");
+      await waitUntil("the VM has gone with its manager", () => !isRunning(vmPid));
+      assert.deepEqual(await driver.list(), [spec.id]);
+      await driver.destroy(spec.id);
       await assertNothingLeft();
     });
 

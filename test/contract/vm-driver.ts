@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { chmod, mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -235,15 +235,18 @@ export function isRunning(pid: number): boolean {
   }
 }
 
-/** Waits until the only VM in `dataDir` has a process. */
-async function processOf(dataDir: string): Promise<void> {
+/** Waits until the only VM in `dataDir` has a process; resolves to the id of that. */
+export async function processOf(dataDir: string): Promise<number> {
+  let journal = "";
   await waitUntil("a VM's process is journaled", async () => {
     const [id] = await readdir(join(dataDir, "vms")).catch(() => []);
-    return id !== undefined && existsSync(join(dataDir, "vms", id, "process.json"));
+    journal = join(dataDir, "vms", id ?? "", "process.json");
+    return id !== undefined && existsSync(journal);
   });
+  return (JSON.parse(await readFile(journal, "utf8")) as { pid: number }).pid;
 }
 
-async function canConnect({ address }: RunningVm): Promise<boolean> {
+export async function canConnect({ address }: Pick<RunningVm, "address">): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const socket = connect(address, () => resolve(true)).on("error", () => resolve(false));
   const connected = await promise;

@@ -1,8 +1,16 @@
 import { ProcessDriver } from "../../src/drivers/process/driver.ts";
 import { QemuDriver } from "../../src/drivers/qemu/driver.ts";
+import type { VmDriver } from "../../src/ports/vm-driver.ts";
 
-/** A manager that starts one VM, prints its process id, and waits to be killed. */
-const [, , kind, dataDir = "", spec = ""] = process.argv;
-const driver = kind === "qemu" ? new QemuDriver({ dataDir }) : new ProcessDriver({ dataDir });
-const vm = await driver.boot(JSON.parse(spec), AbortSignal.timeout(60_000));
+/**
+ * A manager that boots one VM, or restores it from the snapshot that it is given, prints its process
+ * id, and waits to be killed.
+ */
+const [, , kind, dataDir = "", spec = "", snapshot] = process.argv;
+const driver: VmDriver =
+  kind === "qemu" ? new QemuDriver({ dataDir }) : new ProcessDriver({ dataDir });
+const limit = AbortSignal.timeout(60_000);
+const restored =
+  snapshot && driver.snapshots?.restore(JSON.parse(spec), JSON.parse(snapshot), limit);
+const vm = await (restored || driver.boot(JSON.parse(spec), limit));
 process.stdout.write(`${vm.pid}\n`);

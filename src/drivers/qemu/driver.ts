@@ -62,7 +62,6 @@ export class QemuDriver implements VmDriver {
   }
 
   destroy(vmId: string): Promise<void> {
-    this.snapshots.release(vmId);
     return this.#runner.destroy(vmId);
   }
 
@@ -84,9 +83,9 @@ export class QemuDriver implements VmDriver {
       const { machine } = await this.#machineFor(spec);
       return qemuLaunch({ machine, spec, address });
     },
-    async (spec, { runFolder }, until) => {
-      if (spec.template === undefined) await restrictSocket(join(runFolder, qmpSocket));
-      else await this.snapshots.hold(spec, runFolder, until);
+    async (spec, started, until) => {
+      if (spec.template === undefined) await restrictSocket(join(started.runFolder, qmpSocket));
+      else await this.snapshots.hold(spec, started, until);
     },
   );
 

@@ -1,4 +1,4 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 
 import type { VmImage } from "../../core/runtime.ts";
 import type { SnapshotFiles } from "../../core/snapshot.ts";
@@ -37,6 +37,7 @@ export async function qemuLaunch({ machine, spec, address, from }: QemuStart): P
 async function openFiles(spec: VmSpec, from: SnapshotFiles | undefined): Promise<FileHandle[]> {
   const { template } = spec;
   const image = vmImage(spec);
+  if (from !== undefined) await checkMemory(from.memory, spec.memoryMib);
   if (template !== undefined) await makeMemory(template.memory, spec.memoryMib, from);
   await using undo = new AsyncDisposableStack();
   const files: FileHandle[] = [];
@@ -68,6 +69,14 @@ async function makeMemory(
   await using file = await open(path, "a");
   await file.truncate(memoryMib * 2 ** 20);
   await file.chmod(0o666);
+}
+
+/** QEMU would make an empty file as long as it wants one, and restore a guest without memory. */
+async function checkMemory(path: string, memoryMib: number): Promise<void> {
+  const { size } = await stat(path);
+  const wanted = memoryMib * 2 ** 20;
+  if (size === wanted) return;
+  throw new Error(`the memory of its snapshot has ${size} bytes, not ${wanted}: ${path}`);
 }
 
 export function vmImage({ image }: Pick<VmSpec, "image">): VmImage {

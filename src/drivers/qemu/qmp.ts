@@ -9,10 +9,10 @@ interface Message {
   readonly error?: { readonly desc: string };
 }
 
-/**
- * A connection to a QEMU's control socket (the QEMU Machine Protocol). One command at a time.
- * Everything rejects with the reason of `signal` when that aborts.
- */
+/** What QEMU says in a line is some 100 bytes long; one that a guest has taken over may never end it. */
+const maxLineBytes = 1024 * 1024;
+
+/** A connection to a QEMU's control socket (the QEMU Machine Protocol). One command at a time. */
 export class QmpConnection implements Disposable {
   readonly #socket: Socket;
   readonly #messages: AsyncIterator<string>;
@@ -22,17 +22,25 @@ export class QmpConnection implements Disposable {
     this.#messages = linesOf(socket);
   }
 
-  /** Connects and leaves the negotiation behind. */
+  /**
+   * Connects and leaves the negotiation behind. Rejects with the reason of `signal` when that
+   * aborts first; the connection outlives it.
+   */
   static async open(path: string, signal: AbortSignal): Promise<QmpConnection> {
     const socket = await connectTo(path, signal);
     const connection = new QmpConnection(socket);
+    using _ = breakOn(socket, signal);
     await connection.#next((message) => message.QMP !== undefined);
-    await connection.execute("qmp_capabilities");
+    await connection.execute("qmp_capabilities", signal);
     return connection;
   }
 
-  /** Runs a command; resolves to what it returns, and rejects with what QEMU has against it. */
-  async execute(command: string, args: object = {}): Promise<unknown> {
+  /**
+   * Runs a command; resolves to what it returns, and rejects with what QEMU has against it. Where
+   * `signal` aborts first, rejects with its reason, and the connection is of no use any more.
+   */
+  async execute(command: string, signal: AbortSignal, args: object = {}): Promise<unknown> {
+    using _ = breakOn(this.#socket, signal);
     this.#socket.write(`${JSON.stringify({ execute: command, arguments: args })}\n`);
     const answer = await this.#next((message) => "return" in message || "error" in message);
     if (answer.error === undefined) return answer.return;
@@ -54,7 +62,7 @@ export class QmpConnection implements Disposable {
   }
 }
 
-/** Connects to a unix socket as soon as it is there; breaks the connection when `signal` aborts. */
+/** Connects to a unix socket as soon as it is there. */
 export async function connectTo(path: string, signal: AbortSignal): Promise<Socket> {
   for (;;) {
     signal.throwIfAborted();
@@ -66,13 +74,18 @@ export async function connectTo(path: string, signal: AbortSignal): Promise<Sock
       await sleep(5, undefined, { signal });
       continue;
     }
-    const stop = () => socket.destroy(signal.reason as Error);
-    signal.addEventListener("abort", stop, { once: true });
-    socket.once("close", () => signal.removeEventListener("abort", stop));
     // Whoever waits for something on it hears of an error; when nobody does, nothing is lost.
     socket.on("error", () => undefined);
     return socket;
   }
+}
+
+/** Breaks a connection, with the reason of `signal`, where that aborts before this is disposed of. */
+export function breakOn(socket: Socket, signal: AbortSignal): Disposable {
+  const stop = () => socket.destroy(signal.reason as Error);
+  if (signal.aborted) stop();
+  signal.addEventListener("abort", stop, { once: true });
+  return { [Symbol.dispose]: () => signal.removeEventListener("abort", stop) };
 }
 
 async function* linesOf(socket: Socket): AsyncGenerator<string> {
@@ -80,6 +93,7 @@ async function* linesOf(socket: Socket): AsyncGenerator<string> {
   for await (const chunk of socket.setEncoding("utf8") as AsyncIterable<string>) {
     const lines = (rest + chunk).split("\n");
     rest = lines.pop() ?? "";
+    if (rest.length > maxLineBytes) throw new Error("QEMU sent a line that does not end");
     yield* lines;
   }
 }

@@ -7,7 +7,7 @@ import { messageOf, PlatformError } from "../../core/errors.ts";
 import type { SnapshotConditions, SnapshotFiles } from "../../core/snapshot.ts";
 import { guestPort, type VmSpec } from "../../core/vm.ts";
 import type { PausedVm, VmSnapshots } from "../../ports/vm-driver.ts";
-import type { VmEntry } from "../shared/vm-launch.ts";
+import type { StartedVmm, VmEntry } from "../shared/vm-launch.ts";
 import type { VmRunner } from "../shared/vm-runner.ts";
 import { incomingFd, qemuCommandLine, qmpSocket, type QemuMachine } from "./command-line.ts";
 import { qemuLaunch, vmImage } from "./launch.ts";
@@ -24,6 +24,9 @@ export interface QemuSnapshotsDeps {
 
 /** How long QEMU may take to write or read the state of a machine; it takes some 15 ms. */
 const migrationLimitMs = 20_000;
+
+/** How long QEMU may take to let a VM run; it takes less than a millisecond. */
+const resumeLimitMs = 5_000;
 
 /**
  * Snapshots by QEMU's migration. Memory stays in its file (`x-ignore-shared`), so what goes through
@@ -74,21 +77,19 @@ export class QemuSnapshots implements VmSnapshots {
     const template = this.#templates.get(vmId);
     try {
       if (template === undefined) throw new Error("it is no template that runs");
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(migrationLimitMs)]);
-      await writeState(template, limit);
+      const limit = limitOf(migrationLimitMs, "its state was not written");
+      await writeState(template, AbortSignal.any([signal, limit]));
     } catch (error) {
       signal.throwIfAborted();
       const message = `Cannot take a snapshot of VM ${vmId}: ${messageOf(error)}`;
       throw new PlatformError("vm_lost", message, { cause: error });
     } finally {
-      this.release(vmId);
       await this.#deps.runner.destroy(vmId);
     }
   }
 
   async restore(spec: VmSpec, from: SnapshotFiles, signal: AbortSignal): Promise<PausedVm> {
     const vm = await this.#deps.runner.start(spec, this.#entry(from), signal);
-    void vm.exited.then(() => this.release(vm.id));
     return { ...vm, resume: () => this.#resume(spec) };
   }
 
@@ -96,22 +97,22 @@ export class QemuSnapshots implements VmSnapshots {
     await this.#deps.runner.write(vmId, message);
   }
 
-  /** Takes control of a VM whose guest has not run code of a function yet. */
+  /** Takes control of a VM whose guest has not run code of a function yet, until it has ended. */
   async hold(
     { id, template }: VmSpec,
-    runFolder: string,
+    { runFolder, exited }: StartedVmm,
     signal: AbortSignal,
   ): Promise<QmpConnection> {
     const control = await openControl(runFolder, signal);
     this.#controls.set(id, control);
+    void exited.then(() => this.#release(id));
     if (template !== undefined) {
       this.#templates.set(id, { control, runFolder, state: template.state });
     }
     return control;
   }
 
-  /** Gives up the control of a VM. Repeatable. */
-  release(vmId: string): void {
+  #release(vmId: string): void {
     this.#controls.get(vmId)?.[Symbol.dispose]();
     this.#controls.delete(vmId);
     this.#templates.delete(vmId);
@@ -123,10 +124,10 @@ export class QemuSnapshots implements VmSnapshots {
         const { machine } = await this.#deps.host(spec);
         return qemuLaunch({ machine, spec, address, from });
       },
-      becomeReady: async (spec, { runFolder }, until) => {
-        const control = await this.hold(spec, runFolder, until);
-        await keepMemoryOut(control);
-        await control.execute("migrate-incoming", { uri: `fd:${incomingFd}` });
+      becomeReady: async (spec, started, until) => {
+        const control = await this.hold(spec, started, until);
+        await keepMemoryOut(control, until);
+        await control.execute("migrate-incoming", until, { uri: `fd:${incomingFd}` });
         await migrated(control, until);
       },
       tooSlow: (seconds) => `its snapshot was not restored within ${seconds} s`,
@@ -137,13 +138,21 @@ export class QemuSnapshots implements VmSnapshots {
     const control = this.#controls.get(id);
     try {
       if (control === undefined) throw new Error("it has ended, or runs already");
-      await control.execute("cont");
+      await control.execute("cont", limitOf(resumeLimitMs, "QEMU did not let it run"));
     } catch (error) {
       const message = `Cannot start VM "${name}": ${messageOf(error)}`;
       throw new PlatformError("vm_start_failed", message, { cause: error });
     }
-    if (template === undefined) this.release(id);
+    if (template === undefined) this.#release(id);
   }
+}
+
+/** Aborts after `limitMs`, and says what had not happened. */
+function limitOf(limitMs: number, missed: string): AbortSignal {
+  const limit = new AbortController();
+  const error = new Error(`${missed} within ${limitMs / 1000} s`);
+  setTimeout(() => limit.abort(error), limitMs).unref();
+  return limit.signal;
 }
 
 interface Template {
@@ -157,11 +166,11 @@ async function writeState(
   { control, runFolder, state }: Template,
   signal: AbortSignal,
 ): Promise<void> {
-  await control.execute("stop");
-  await keepMemoryOut(control);
-  await control.execute("migrate-set-parameters", { "max-bandwidth": 2 ** 40 });
+  await control.execute("stop", signal);
+  await keepMemoryOut(control, signal);
+  await control.execute("migrate-set-parameters", signal, { "max-bandwidth": 2 ** 40 });
   await using receiver = await StateReceiver.open(runFolder, state);
-  await control.execute("migrate", { uri: `unix:${receiver.path}` });
+  await control.execute("migrate", signal, { uri: `unix:${receiver.path}` });
   await migrated(control, signal);
   await receiver.finished(signal);
 }
@@ -173,15 +182,15 @@ async function openControl(runFolder: string, signal: AbortSignal): Promise<QmpC
   return control;
 }
 
-async function keepMemoryOut(control: QmpConnection): Promise<void> {
+async function keepMemoryOut(control: QmpConnection, signal: AbortSignal): Promise<void> {
   const capabilities = [{ capability: "x-ignore-shared", state: true }];
-  await control.execute("migrate-set-capabilities", { capabilities });
+  await control.execute("migrate-set-capabilities", signal, { capabilities });
 }
 
 /** Resolves when the state has been written, or read; rejects where QEMU fails at it. */
 async function migrated(control: QmpConnection, signal: AbortSignal): Promise<void> {
   for (;;) {
-    const info = (await control.execute("query-migrate")) as MigrationInfo;
+    const info = (await control.execute("query-migrate", signal)) as MigrationInfo;
     if (info.status === "completed") return;
     if (info.status === "failed" || info.status === "cancelled") {
       throw new Error(info["error-desc"] ?? `the migration ${info.status}`);

@@ -5,6 +5,9 @@ import { createServer, type Server, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 
+/** The state of a machine is some 60 KiB; a QEMU that its guest has taken over may send without end. */
+const stateLimitBytes = 16 * 1024 * 1024;
+
 /**
  * Takes what a QEMU writes of its machine's state. QEMU 7.2 writes to a descriptor only where that
  * was sent over its control socket, which Node cannot do, and may start no program: so it connects
@@ -21,7 +24,8 @@ export class StateReceiver implements AsyncDisposable {
     this.#server = server;
     this.#socketPath = socketPath;
     this.#received = once(server, "connection").then(async ([socket]: Socket[]) => {
-      if (socket !== undefined) await pipeline(socket, createWriteStream(state, { mode: 0o600 }));
+      if (socket === undefined) return;
+      await pipeline(socket, withinLimit, createWriteStream(state, { mode: 0o600 }));
     });
     // It is looked at by `finished`, which nobody may come to.
     this.#received.catch(() => undefined);
@@ -55,5 +59,16 @@ export class StateReceiver implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#server.close();
     await rm(this.#socketPath, { force: true });
+  }
+}
+
+async function* withinLimit(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    bytes += chunk.length;
+    if (bytes > stateLimitBytes) {
+      throw new Error(`QEMU sent more than ${stateLimitBytes} bytes of state`);
+    }
+    yield chunk;
   }
 }

@@ -12,7 +12,7 @@ import { confined, type VmUser } from "../shared/vm-user.ts";
 import { biosCommandLine, probeCommandLine, qmpSocket, type QemuMachine } from "./command-line.ts";
 import { counterProgram } from "./counter-program.ts";
 import { measureCounterKhz } from "./counter-rate.ts";
-import { connectTo, QmpConnection } from "./qmp.ts";
+import { breakOn, connectTo, QmpConnection } from "./qmp.ts";
 
 /** How long a QEMU that only runs the counter program may take; it takes 0.4 s. */
 const counterLimitMs = 10_000;
@@ -45,10 +45,11 @@ export class TrialTimeoutError extends Error {
 export async function tryCounter(path: string, user: VmUser | null): Promise<QemuTrial> {
   const machine: QemuMachine = { path, accelerator: "tcg", counterKhz: null };
   const argv = biosCommandLine(machine, biosFile, serialSocket);
-  return tryOut({ argv, user, limitMs: counterLimitMs }, async (folder, _, signal) => {
+  return tryOut({ argv, user, limitMs: counterLimitMs }, async (folder, _console, signal) => {
     using control = await QmpConnection.open(join(folder, qmpSocket), signal);
-    const version = versionOf(await control.execute("query-version"));
+    const version = versionOf(await control.execute("query-version", signal));
     const port = await connectTo(join(folder, serialSocket), signal);
+    using _ = breakOn(port, signal);
     try {
       return { version, counterKhz: await measureCounterKhz(port) };
     } finally {

@@ -48,6 +48,8 @@ export interface VmEntry {
 export interface StartedVmm extends VmPlace {
   /** What the guest prints. */
   readonly console: OutputTail;
+  /** Resolves, never rejects, when its process has ended. */
+  readonly exited: Promise<unknown>;
 }
 
 /** The entry of a VM that boots: it is ready when its runtime server answers. */

@@ -37,6 +37,9 @@ const logLimitBytes = 1024 * 1024;
 /** How long the last output of a program that ended may be on its way. */
 const lastOutputMs = 250;
 
+/** How long a program that broke a connection may take to end, and so to be the one that says why. */
+const failingMs = 250;
+
 interface StartedVm {
   readonly child: Child;
   readonly exited: Promise<VmExit>;
@@ -125,7 +128,7 @@ export class VmProcess {
 
     const startedAt = new Date();
     const deadline = AbortSignal.timeout(bootTimeoutMs);
-    const started = { ...place, console: console.tail };
+    const started = { ...place, console: console.tail, exited: child.exited };
     // The kernel takes up to 20 ms to move a process, and the VMM longer to come to its guest. No
     // code of a function runs before this resolves.
     const ready = (until: AbortSignal) =>
@@ -133,7 +136,9 @@ export class VmProcess {
     try {
       await readyBeforeExit(child, ready, AbortSignal.any([stop, deadline]));
     } catch (error) {
-      if (error instanceof ChildEndedError)
+      // A VMM that gives up breaks its connections before it has ended.
+      const gaveUp = !stop.aborted && !deadline.aborted && (await endsWithin(child, failingMs));
+      if (gaveUp || error instanceof ChildEndedError)
         throw new Error((await exited).detail, { cause: error });
       if (!deadline.aborted || stop.aborted) throw error;
       const why = entry.tooSlow(bootTimeoutMs / 1000);
@@ -189,6 +194,10 @@ async function startWith(launch: VmLaunch, user: VmUser | null, cwd: string): Pr
   } finally {
     await Promise.all(files.map((file) => file.close()));
   }
+}
+
+function endsWithin({ exited }: Child, limitMs: number): Promise<boolean> {
+  return Promise.race([exited.then(() => true), sleep(limitMs, false)]);
 }
 
 async function journal(
