@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: the figures of docs/performance.md, each beside its comparison in the same run.
  * Flags: --page writes them into that page, --json FILE as JSON, --from FILE takes those of an
- * earlier run; --only TEXT (lanes with that in their name), --rounds N (3) and --seconds N (5) of
+ * earlier run; --only TEXT (lanes with that in their name), --rounds N (3) and --seconds N (4) of
  * load, --samples N (5) of starts, --full (also what takes minutes where QEMU emulates)
  */
 import { readFile, writeFile } from "node:fs/promises";
@@ -33,7 +33,7 @@ const { values } = parseArgs({
     from: { type: "string" },
     only: { type: "string", default: "" },
     rounds: { type: "string", default: "3" },
-    seconds: { type: "string", default: "5" },
+    seconds: { type: "string", default: "4" },
     samples: { type: "string", default: "5" },
     full: { type: "boolean", default: false },
   },
