@@ -21,6 +21,9 @@ export interface FileSnapshotStoreOptions {
   readonly log: Log;
 }
 
+/** How long after a snapshot was made it is read: first its clone should have come up. */
+const choreDelayMs = 3_000;
+
 /** Begins the names of folders that are being filled; those of a dead manager are swept. */
 const temporaryPrefix = "tmp-";
 const setAsideFolder = "set-aside";
@@ -40,7 +43,10 @@ export class FileSnapshotStore implements SnapshotStore {
   readonly #log: Log;
   readonly #digests = new FileDigests();
   readonly #fresh = new Map<string, Fresh>();
-  /** What goes on after a snapshot can be used: one after another, to leave the host to functions. */
+  /** What is to be done after a snapshot can be used. */
+  readonly #chores: (() => Promise<void>)[] = [];
+  #choresSoon: NodeJS.Timeout | undefined;
+  /** One chore after another, to leave the host to functions. */
   #background: Promise<void> = Promise.resolve();
 
   private constructor(root: string, { limitBytes, log }: FileSnapshotStoreOptions) {
@@ -156,6 +162,8 @@ export class FileSnapshotStore implements SnapshotStore {
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#choresSoon);
+    this.#doChores();
     await this.#background;
   }
 
@@ -226,12 +234,20 @@ export class FileSnapshotStore implements SnapshotStore {
     await rm(this.#folder(name).path, { recursive: true, force: true });
   }
 
-  #later(task: () => Promise<void>): void {
-    this.#background = this.#background.then(task).catch((error: unknown) => {
-      // It was removed, or set aside, while it was read.
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
-      this.#log.warn({ error: messageOf(error) }, "Snapshots were not looked after");
-    });
+  #later(chore: () => Promise<void>): void {
+    this.#chores.push(chore);
+    clearTimeout(this.#choresSoon);
+    this.#choresSoon = setTimeout(() => this.#doChores(), choreDelayMs).unref();
+  }
+
+  #doChores(): void {
+    for (const chore of this.#chores.splice(0)) {
+      this.#background = this.#background.then(chore).catch((error: unknown) => {
+        // It was removed, or set aside, while it was read.
+        if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+        this.#log.warn({ error: messageOf(error) }, "Snapshots were not looked after");
+      });
+    }
   }
 }
 
