@@ -30,7 +30,7 @@ const resumeLimitMs = 5_000;
 
 /**
  * Snapshots by QEMU's migration. Memory stays in its file (`x-ignore-shared`), so what goes through
- * the stream is the state of processors and devices, some 60 KiB.
+ * the stream is the state of processors and devices, some 70 KB.
  */
 export class QemuSnapshots implements VmSnapshots {
   readonly #deps: QemuSnapshotsDeps;

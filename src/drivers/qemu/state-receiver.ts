@@ -5,7 +5,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 
-/** The state of a machine is some 60 KiB; a QEMU that its guest has taken over may send without end. */
+/** The state of a machine is some 70 KB; a QEMU that its guest has taken over may send without end. */
 const stateLimitBytes = 16 * 1024 * 1024;
 
 /**
