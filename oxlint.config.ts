@@ -10,6 +10,7 @@ const walls: Record<string, readonly string[]> = {
   os: ["core", "lib"],
   drivers: ["core", "ports", "lib", "os"],
   images: ["core", "ports", "lib", "os"],
+  network: ["core", "ports", "lib", "os"],
   snapshots: ["core", "ports", "lib", "os"],
   runtime: ["core", "ports", "lib"],
   store: ["core", "ports"],
