@@ -1,3 +1,6 @@
+import { isIP } from "node:net";
+import { alwaysClosed, type Egress, egressRules } from "./core/egress.ts";
+import { overlaps, parseIpv4Block } from "./core/ipv4.ts";
 import { driverKinds, type DriverKind } from "./core/vm.ts";
 
 export const driverChoices = ["auto", ...driverKinds] as const;
@@ -5,6 +8,9 @@ export type DriverChoice = "auto" | DriverKind;
 
 export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 export type LogLevel = (typeof logLevels)[number];
+
+export const networkModes = ["auto", "namespace", "user"] as const;
+export type NetworkMode = (typeof networkModes)[number];
 
 /** One kind of value: what is allowed, and how text from a flag or the environment becomes it. */
 export interface Kind<T> {
@@ -48,6 +54,65 @@ const boolean: Kind<boolean> = {
   fromText: (value) => answers.get(value.toLowerCase()) ?? value,
   accepts: (value): value is boolean => typeof value === "boolean",
 };
+
+/** A block that VMs can have their addresses from; loopback, link-local and groups have other uses. */
+const vmRange: Kind<string> = {
+  wanted:
+    "an IPv4 block from /8 to /28 that is no loopback, link-local or multicast one, such as 198.18.0.0/16",
+  fromText: asText,
+  accepts: (value): value is string => {
+    const [, prefix = ""] = isText(value) ? value.split("/") : [];
+    const block = isText(value) ? parseIpv4Block(value) : undefined;
+    if (block === undefined || Number(prefix) < 8 || Number(prefix) > 28) return false;
+    return !alwaysClosed.some((closed) => overlaps(block, parseIpv4Block(closed) ?? block));
+  },
+};
+
+const toList = (value: string) => value.split(",").map((entry) => entry.trim());
+
+const isList = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every(isText);
+
+const egress: Kind<Egress> = {
+  wanted:
+    '"none", "internet", or a list of at most 64 of "internet", IPv4 addresses and blocks that are not always closed, and host names, each of these with an optional port',
+  fromText: (value) => (value === "none" || value === "internet" ? value : toList(value)),
+  accepts: (value): value is Egress => {
+    if (value !== "none" && value !== "internet" && !isList(value)) return false;
+    try {
+      egressRules(value);
+      return true;
+    } catch {
+      // It says which entry is wrong; what was found is in the message of every bad setting.
+      return false;
+    }
+  },
+};
+
+const nameServers: Kind<readonly string[]> = {
+  wanted:
+    "a list of IPv4 or IPv6 addresses, each with an optional port: 9.9.9.9:53, [2620:fe::9]:53",
+  fromText: toList,
+  accepts: (value): value is readonly string[] =>
+    isList(value) && value.every((server) => parseNameServer(server) !== undefined),
+};
+
+/** A name server that functions' look-ups go to. */
+export interface NameServer {
+  /** IPv4 or IPv6. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Undefined for what is no address, and no address with a port. */
+export function parseNameServer(server: string): NameServer | undefined {
+  if (isIP(server) !== 0) return { address: server, port: 53 };
+  const [, v6, v4, digits] = /^(?:\[(.+)\]|([\d.]+))(?::(\d{1,5}))?$/.exec(server) ?? [];
+  const address = v6 ?? v4 ?? "";
+  const port = Number(digits ?? 53);
+  const isAddress = isIP(address) === (v6 === undefined ? 4 : 6);
+  return isAddress && port >= 1 && port <= 65_535 ? { address, port } : undefined;
+}
 
 /** Where a setting is found and what it may be. An empty default depends on the user or the host. */
 export interface Setting<T> {
@@ -96,6 +161,21 @@ export const settings = {
     env: "FIRELET_SNAPSHOTS_DISK_MIB",
   }),
   "snapshots.standbyVms": setting(integer(0, 10_000), 2, { env: "FIRELET_STANDBY_VMS" }),
+  "network.mode": setting<NetworkMode>(oneOf(networkModes), "auto", {
+    env: "FIRELET_NETWORK_MODE",
+  }),
+  "network.range": setting(vmRange, "198.18.0.0/16", { env: "FIRELET_NETWORK_RANGE" }),
+  "network.egress": setting<Egress>(egress, "internet", { env: "FIRELET_EGRESS" }),
+  "network.readySlots": setting(integer(0, 1000), 8, { env: "FIRELET_NETWORK_READY_SLOTS" }),
+  "network.connections": setting(integer(1, 100_000), 1024, {
+    env: "FIRELET_NETWORK_CONNECTIONS",
+  }),
+  "network.bandwidthMbit": setting(integer(0, 1_000_000), 0, {
+    env: "FIRELET_NETWORK_BANDWIDTH_MBIT",
+  }),
+  "network.nameServers": setting<readonly string[]>(nameServers, [], {
+    env: "FIRELET_NAME_SERVERS",
+  }),
   "retention.invocationDays": setting(integer(1, 3650), 30, { env: "FIRELET_INVOCATION_DAYS" }),
   "retention.invocationsPerFunction": setting(integer(1, 100_000_000), 100_000, {
     env: "FIRELET_INVOCATIONS_PER_FUNCTION",

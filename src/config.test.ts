@@ -61,6 +61,35 @@ describe("loadConfig", () => {
     );
   });
 
+  test("reads what VMs' networks are to be, lists with commas where they are text", () => {
+    const config = writeConfig({
+      network: { range: "10.96.0.0/12", egress: ["internet", "10.1.2.3:5432"], connections: 7 },
+    });
+    const env = {
+      FIRELET_NETWORK_MODE: "user",
+      FIRELET_NAME_SERVERS: "9.9.9.9, 9.9.9.9:5353,2620:fe::9,[2620:fe::9]:53",
+    };
+    assert.deepEqual(load({ flags: { config }, env }).network, {
+      mode: "user",
+      range: "10.96.0.0/12",
+      egress: ["internet", "10.1.2.3:5432"],
+      readySlots: 8,
+      connections: 7,
+      bandwidthMbit: 0,
+      nameServers: [
+        { address: "9.9.9.9", port: 53 },
+        { address: "9.9.9.9", port: 5353 },
+        { address: "2620:fe::9", port: 53 },
+        { address: "2620:fe::9", port: 53 },
+      ],
+    });
+    const egressOf = (text: string) => load({ env: { FIRELET_EGRESS: text } }).network.egress;
+    assert.equal(egressOf("none"), "none");
+    assert.equal(egressOf("internet"), "internet");
+    assert.deepEqual(egressOf("*.example.com:443, internet"), ["*.example.com:443", "internet"]);
+    assert.deepEqual(loadFile({ network: { egress: [] } }).network.egress, []);
+  });
+
   test("keeps its data where the user's data belongs", () => {
     assert.equal(load({ isRoot: true }).dataDir, "/var/lib/firelet");
     assert.equal(load().dataDir, join(folder, ".local/share/firelet"));
@@ -122,6 +151,44 @@ describe("loadConfig refuses", () => {
       message:
         'Cannot use --driver: found "docker", wanted one of auto, firecracker, qemu, process',
     });
+  });
+
+  for (const range of ["198.18.0.0", "198.18.0.1/16", "10.0.0.0/7", "10.0.0.0/29", "127.0.0.0/8"]) {
+    test(`VMs' addresses from ${range}`, () => {
+      assert.throws(() => load({ env: { FIRELET_NETWORK_RANGE: range } }), {
+        name: "ConfigError",
+        message: `Cannot use FIRELET_NETWORK_RANGE: found "${range}", wanted an IPv4 block from /8 to /28 that is no loopback, link-local or multicast one, such as 198.18.0.0/16`,
+      });
+    });
+  }
+
+  test("an egress policy that is none", () => {
+    for (const text of ["everything or nothing", "internet,,none", "169.254.169.254", "[::1]:53"]) {
+      assert.throws(
+        () => load({ env: { FIRELET_EGRESS: text } }),
+        /^ConfigError: Cannot use FIRELET_EGRESS: found \[".*\], wanted "none", "internet", or a list/,
+      );
+    }
+    const config = writeConfig({ network: { egress: "10.0.0.0/8" } });
+    assert.throws(() => load({ flags: { config } }), {
+      message: new RegExp(`Cannot use "network.egress" in ${config}: found "10.0.0.0/8", wanted`),
+    });
+  });
+
+  test("name servers that are no addresses", () => {
+    for (const text of [
+      "dns.example",
+      "9.9.9.9:0",
+      "9.9.9.9:65536",
+      "[9.9.9.9]:53",
+      "::1:x",
+      ",",
+    ]) {
+      assert.throws(
+        () => load({ env: { FIRELET_NAME_SERVERS: text } }),
+        /^ConfigError: Cannot use FIRELET_NAME_SERVERS: found \[.*\], wanted a list of IPv4 or IPv6/,
+      );
+    }
   });
 
   test("an unknown key, naming the nearest", () => {
@@ -187,7 +254,7 @@ test("docs/configuration.md has a row for every setting", () => {
     key,
     flag ? `\`${flag}\`` : "",
     env,
-    initial === "" ? rows.find(([name]) => name === key)?.[3] : `\`${initial}\``,
+    String(initial) === "" ? rows.find(([name]) => name === key)?.[3] : `\`${String(initial)}\``,
   ]);
   assert.deepEqual(rows, expected);
 });

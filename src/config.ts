@@ -2,8 +2,17 @@ import { isIP } from "node:net";
 import { isAbsolute, join } from "node:path";
 import { expandPath, fromFile, readConfigFile, readImages } from "./config-file.ts";
 import type { ConfigFile, ImageOverride } from "./config-file.ts";
-import { ConfigError, settings, unusable } from "./config-settings.ts";
-import type { DriverChoice, Found, LogLevel, SettingKey, SettingValue } from "./config-settings.ts";
+import { ConfigError, parseNameServer, settings, unusable } from "./config-settings.ts";
+import type {
+  DriverChoice,
+  Found,
+  LogLevel,
+  NameServer,
+  NetworkMode,
+  SettingKey,
+  SettingValue,
+} from "./config-settings.ts";
+import type { Egress } from "./core/egress.ts";
 
 /** Everything an operator can choose. Frozen; folders and files are absolute paths. */
 export interface Config {
@@ -41,6 +50,22 @@ export interface Config {
     readonly diskMib: number;
     /** VMs that stand by for functions that sleep; in all. */
     readonly standbyVms: number;
+  };
+  readonly network: {
+    /** `auto` is a namespace for each VM where this host can have them. */
+    readonly mode: NetworkMode;
+    /** The block that VMs have their addresses from, such as `198.18.0.0/16`. */
+    readonly range: string;
+    /** Beyond this no function may reach, whatever its own policy allows. */
+    readonly egress: Egress;
+    /** Networks that are made before a VM asks for one. */
+    readonly readySlots: number;
+    /** Connections that a VM may have at once. */
+    readonly connections: number;
+    /** What a VM may send, and receive, a second; 0 is no limit. */
+    readonly bandwidthMbit: number;
+    /** Where functions' look-ups go; none are those of /etc/resolv.conf. */
+    readonly nameServers: readonly NameServer[];
   };
   readonly retention: {
     readonly invocationDays: number;
@@ -99,6 +124,15 @@ export function loadConfig(sources: ConfigSources): Config {
       prepare: get("snapshots.prepare"),
       diskMib: get("snapshots.diskMib"),
       standbyVms: get("snapshots.standbyVms"),
+    },
+    network: {
+      mode: get("network.mode"),
+      range: get("network.range"),
+      egress: get("network.egress"),
+      readySlots: get("network.readySlots"),
+      connections: get("network.connections"),
+      bandwidthMbit: get("network.bandwidthMbit"),
+      nameServers: get("network.nameServers").flatMap((server) => parseNameServer(server) ?? []),
     },
     retention: {
       invocationDays: get("retention.invocationDays"),

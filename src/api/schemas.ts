@@ -17,6 +17,14 @@ export const FunctionStateSchema = Type.Enum([
 ]);
 export const InvocationStatusSchema = Type.Enum(["success", "error", "timeout"]);
 
+const Egress = Type.Union(
+  [Type.Enum(["none", "internet"]), Type.Array(Type.String(), { maxItems: 64 })],
+  {
+    description:
+      '"none", "internet" (all but private and special addresses), or a list of at most 64 entries: "internet", an IPv4 address or block, a host name or *.name, each of these three with an optional :port or :from-to',
+  },
+);
+
 const functionFields = {
   name: Type.String({
     pattern: "^[a-z][a-z0-9-]{0,62}$",
@@ -43,6 +51,7 @@ const functionFields = {
     description: "Invocations at once in one VM; 0 is no limit",
   }),
   idle_timeout_seconds: Type.Integer({ minimum: 1, maximum: 86400 }),
+  egress: Egress,
 };
 
 /** What a create request may leave out, and what it then means. */
@@ -56,6 +65,7 @@ export const functionDefaults = {
   max_vms: 1,
   max_concurrency: 0,
   idle_timeout_seconds: 600,
+  egress: "internet" as const,
 };
 
 const { name, code, ...optionalFields } = functionFields;
@@ -92,6 +102,7 @@ const summaryFields = {
   max_vms: Type.Integer(),
   max_concurrency: Type.Integer(),
   idle_timeout_seconds: Type.Integer(),
+  egress: Egress,
   vm_id: Nullable(Type.String({ format: "uuid" })),
   guest_ip: Nullable(Type.String()),
   port: Type.Integer({ description: "Of the runtime server, at `guest_ip`" }),

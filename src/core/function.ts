@@ -1,3 +1,5 @@
+import type { Egress } from "./egress.ts";
+
 /**
  * Where a function is on its way to answering invocations. There is no state for "updating":
  * `revision` ahead of the deployed one says that, and the function stays `ready` meanwhile.
@@ -24,6 +26,8 @@ export interface FunctionSpec {
   readonly maxConcurrency: number;
   /** How long a VM beyond `minVms` may be idle before it is stopped. */
   readonly idleTimeoutMs: number;
+  /** Where its VMs may connect to. No part of a revision: a change takes effect at once. */
+  readonly egress: Egress;
 }
 
 /** The part of a specification that a VM runs: what is rolled out, and what a wake starts from. */

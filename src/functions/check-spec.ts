@@ -1,3 +1,4 @@
+import { egressRules } from "../core/egress.ts";
 import { PlatformError } from "../core/errors.ts";
 import type { FunctionSpec } from "../core/function.ts";
 
@@ -17,6 +18,7 @@ export function checkSpec(spec: FunctionSpec): void {
   if (envBytes > maxEnvBytes) {
     throw invalid(`Invalid env: found ${envBytes} bytes in all, want at most ${maxEnvBytes}`);
   }
+  egressRules(spec.egress);
 }
 
 function invalid(message: string): PlatformError {

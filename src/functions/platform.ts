@@ -5,6 +5,7 @@ import { Semaphore } from "../lib/semaphore.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ImageCatalog } from "../ports/image-catalog.ts";
 import type { Log } from "../ports/log.ts";
+import type { VmNetwork } from "../ports/network.ts";
 import type { RuntimeClient } from "../ports/runtime-client.ts";
 import type { SnapshotStore } from "../ports/snapshot-store.ts";
 import type { RetentionLimit, Store } from "../ports/store.ts";
@@ -18,6 +19,7 @@ import { InvocationRecorder } from "./invocation-recorder.ts";
 export interface PlatformParts {
   readonly store: Store;
   readonly driver: VmDriver;
+  readonly network: VmNetwork;
   readonly runtimeClient: RuntimeClient;
   readonly images: ImageCatalog;
   /** Null where every VM is to boot. */

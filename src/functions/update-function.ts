@@ -1,3 +1,4 @@
+import { messageOf, PlatformError } from "../core/errors.ts";
 import type { FunctionRecord, FunctionSpec } from "../core/function.ts";
 import { checkSpec } from "./check-spec.ts";
 import type { Platform } from "./platform.ts";
@@ -16,7 +17,8 @@ const rolledOut: readonly (keyof FunctionChanges)[] = [
 
 /**
  * Stores the changes and rolls them out in the background; the function goes on serving what it
- * served. Rejects with `function_not_found`, `invalid_request` or `name_taken`.
+ * served. An egress policy holds in all VMs when this resolves. Rejects with `function_not_found`,
+ * `invalid_request` or `name_taken`.
  */
 export async function updateFunction(
   platform: Platform,
@@ -36,5 +38,22 @@ export async function updateFunction(
   fleets.configure(record);
   log.info({ functionId: id, revision: record.revision }, "Function updated");
   if (needsRollout) deployments.schedule(id);
+  // Also where it is what it was, so that an update that failed half way may be repeated.
+  if (changes.egress !== undefined) await setEgress(platform, record);
   return record;
+}
+
+/** VMs that would keep an older policy are let go: new ones come up with the new one. */
+async function setEgress({ fleets, log }: Platform, record: FunctionRecord): Promise<void> {
+  try {
+    await fleets.setEgress(record);
+  } catch (error) {
+    log.error({ functionId: record.id, error: messageOf(error) }, "Egress was not set in all VMs");
+    for (const { spec } of fleets.vmsOf(record.id)) fleets.stopVm(spec.id);
+    throw new PlatformError(
+      "internal",
+      `Cannot set egress in the VMs of function "${record.name}": ${messageOf(error)}; it is stored, and the VMs are being replaced`,
+      { cause: error },
+    );
+  }
 }

@@ -2,13 +2,14 @@ import type { FastifySchemaValidationError } from "fastify";
 
 /**
  * What was wrong with a request, for its sender: the field, what was found, what is allowed.
- * Takes the first error of Ajv, which must run with `verbose`.
+ * Takes the first error of Ajv, which must run with `verbose`. Of a field that may be one of
+ * several kinds that is the error of the whole, since those of each kind say half of what it may be.
  */
 export function validationMessage(
   errors: readonly FastifySchemaValidationError[],
   part: string,
 ): string {
-  const error = errors[0];
+  const error = errors.find(({ keyword }) => keyword === "anyOf") ?? errors[0];
   if (error === undefined) return `Invalid ${part}`;
   const { data, parentSchema } = error as VerboseError;
   const field = fieldName(error);

@@ -11,6 +11,7 @@ import {
   type UpdateFunctionRequest,
   type VmItem,
 } from "../api/schemas.ts";
+import type { Egress } from "../core/egress.ts";
 import type { FunctionRecord, FunctionSpec, RevisionRecord } from "../core/function.ts";
 import type { InvocationRecord, InvocationResult } from "../core/invocation.ts";
 import { guestPort, type DriverKind } from "../core/vm.ts";
@@ -36,6 +37,7 @@ export function toFunctionSpec(request: CreateFunctionRequest): FunctionSpec {
     maxVms: given.max_vms,
     maxConcurrency: given.max_concurrency,
     idleTimeoutMs: given.idle_timeout_seconds * 1000,
+    egress: given.egress,
   };
 }
 
@@ -52,6 +54,7 @@ export function toFunctionChanges(request: UpdateFunctionRequest): FunctionChang
     maxVms: request.max_vms,
     maxConcurrency: request.max_concurrency,
     idleTimeoutMs: toMs(request.idle_timeout_seconds),
+    egress: request.egress,
   };
   const given = Object.entries(changes).filter(([, value]) => value !== undefined);
   return Object.fromEntries(given) as FunctionChanges;
@@ -59,6 +62,10 @@ export function toFunctionChanges(request: UpdateFunctionRequest): FunctionChang
 
 function toMs(seconds: number | undefined): number | undefined {
   return seconds === undefined ? undefined : seconds * 1000;
+}
+
+function toWireEgress(egress: Egress): FunctionSummary["egress"] {
+  return typeof egress === "string" ? egress : [...egress];
 }
 
 export function toFunctionSummary(
@@ -79,6 +86,7 @@ export function toFunctionSummary(
     max_vms: record.maxVms,
     max_concurrency: record.maxConcurrency,
     idle_timeout_seconds: record.idleTimeoutMs / 1000,
+    egress: toWireEgress(record.egress),
     vm_id: first?.spec.id ?? null,
     guest_ip: first?.address?.host ?? null,
     port: first?.address?.port ?? guestPort,

@@ -1,4 +1,5 @@
 import type { Kysely, Selectable, Transaction } from "kysely";
+import type { Egress } from "../core/egress.ts";
 import { PlatformError } from "../core/errors.ts";
 import {
   type FunctionRecord,
@@ -133,6 +134,7 @@ function toRow(record: FunctionRecord): FunctionsTable {
     max_vms: record.maxVms,
     max_concurrency: record.maxConcurrency,
     idle_timeout_ms: record.idleTimeoutMs,
+    egress: JSON.stringify(record.egress),
     state: record.state,
     revision: record.revision,
     deployed_revision: record.deployed?.revision ?? null,
@@ -164,6 +166,7 @@ function toRecord(
     maxVms: row.max_vms,
     maxConcurrency: row.max_concurrency,
     idleTimeoutMs: row.idle_timeout_ms,
+    egress: JSON.parse(row.egress) as Egress,
     state: row.state as FunctionState,
     deployed: row.deployed_revision === null ? null : find(row.deployed_revision),
     lastError: row.last_error,

@@ -17,6 +17,7 @@ export interface FunctionsTable {
   max_vms: number;
   max_concurrency: number;
   idle_timeout_ms: number;
+  egress: string;
   state: string;
   revision: number;
   deployed_revision: number | null;

@@ -5,6 +5,7 @@ import { FunctionTable } from "./function-table.ts";
 import { InvocationTable } from "./invocation-table.ts";
 import { initialMigration } from "./migrations/0001-initial.ts";
 import { revisionFateMigration } from "./migrations/0002-revision-fate.ts";
+import { functionEgressMigration } from "./migrations/0003-function-egress.ts";
 import { nodeSqliteDialect } from "./node-sqlite-dialect.ts";
 import type { Schema } from "./schema.ts";
 
@@ -12,6 +13,7 @@ import type { Schema } from "./schema.ts";
 const migrations: Record<string, Migration> = {
   "0001-initial": initialMigration,
   "0002-revision-fate": revisionFateMigration,
+  "0003-function-egress": functionEgressMigration,
 };
 
 /** Opens the database file, brings its tables up to date, and rejects where that fails. */

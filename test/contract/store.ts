@@ -41,6 +41,17 @@ export function storeSuite(subject: StoreSubject): void {
       assert.deepEqual(await store.functions.list(), [record]);
     });
 
+    it("keeps a function's egress policy, of whatever form, and takes a new one", async () => {
+      const record = functionRecord({ egress: ["api.example.com:443", "203.0.113.0/24"] });
+      await store.functions.insert(record);
+      await reopen();
+      assert.deepEqual((await store.functions.list())[0]?.egress, record.egress);
+      for (const egress of ["none", [], "internet"] as const) {
+        await store.functions.update({ ...record, egress });
+        assert.deepEqual((await store.functions.list())[0]?.egress, egress);
+      }
+    });
+
     it("keeps the deployed revision beside a newer one, however many come after", async () => {
       const first = functionRecord({ code: "one" });
       const deployed = wantedRevision(first);

@@ -10,6 +10,7 @@ import { systemClock } from "../../src/os/system-clock.ts";
 import type { ImageCatalog } from "../../src/ports/image-catalog.ts";
 import { openSqliteStore } from "../../src/store/sqlite-store.ts";
 import { FakeVms } from "./fake-vms.ts";
+import { MemoryNetwork } from "./memory-network.ts";
 
 const images: ImageCatalog = {
   list: () =>
@@ -30,6 +31,7 @@ export interface MemoryPlatform {
   readonly app: FastifyInstance;
   readonly platform: Platform;
   readonly vms: FakeVms;
+  readonly network: MemoryNetwork;
   close(): Promise<void>;
 }
 
@@ -38,11 +40,13 @@ export async function startMemoryPlatform(): Promise<MemoryPlatform> {
   const folder = await mkdtemp(join(tmpdir(), "firelet-http-"));
   const store = await openSqliteStore(join(folder, "firelet.db"));
   const vms = new FakeVms();
+  const network = new MemoryNetwork();
   const log = pino({ level: "silent" });
   const platform = await createPlatform(
     {
       store,
       driver: vms,
+      network,
       runtimeClient: vms,
       images,
       snapshotStore: null,
@@ -72,6 +76,7 @@ export async function startMemoryPlatform(): Promise<MemoryPlatform> {
     app,
     platform,
     vms,
+    network,
     async close() {
       await app.close();
       await shutDown(platform);

@@ -20,6 +20,7 @@ export function functionRecord(fields: Partial<FunctionRecord> = {}): FunctionRe
     maxVms: 1,
     maxConcurrency: 0,
     idleTimeoutMs: 600_000,
+    egress: "internet",
     state: "ready",
     revision: 1,
     deployed: null,

@@ -58,6 +58,21 @@ describe("opening a database of an earlier version", () => {
       await store.close();
     }
   });
+
+  it("lets functions that had no egress policy reach the Internet", async () => {
+    const file = join(folder, "firelet.db");
+    await writeFirstVersion(file);
+    const store = await openSqliteStore(file);
+    try {
+      const records = await store.functions.list();
+      assert.deepEqual(
+        records.map(({ egress }) => egress),
+        ["internet", "internet"],
+      );
+    } finally {
+      await store.close();
+    }
+  });
 });
 
 /** Two functions as the first version stored them: one updated twice, badly at last, one just created. */
