@@ -123,6 +123,9 @@ export const FunctionItem = Type.Object({
   ...summaryFields,
   code: Type.String(),
   env: Type.Record(Type.String(), Type.String()),
+  egress_note: Nullable(
+    Type.String({ description: "What of `egress` is not so on this host; null where it holds" }),
+  ),
 });
 export type FunctionItem = Static<typeof FunctionItem>;
 
@@ -241,6 +244,47 @@ export const VmItem = Type.Object({
 });
 export type VmItem = Static<typeof VmItem>;
 
+const packets = (description: string) => Type.Integer({ description });
+
+export const VmNetworkItem = Type.Object({
+  egress: Egress,
+  sent_bytes: Type.Integer(),
+  received_bytes: Type.Integer(),
+  dropped: Type.Object(
+    {
+      policy: packets("The egress policy does not allow it"),
+      spoofed: packets("An address that is not the guest's own"),
+      ipv6: packets("IPv6 is closed to functions"),
+      limit: packets("More connections at once, or bytes a second, than a VM may have"),
+    },
+    { description: "Packets that were dropped or refused, by why" },
+  ),
+  refused_connections: Type.Array(
+    Type.Object({
+      address: Type.String(),
+      protocol: Type.Enum(["tcp", "udp"]),
+      port: Type.Integer(),
+      packets: packets("Tries again among them"),
+    }),
+    { description: "Of the last 15 minutes, the most tried first" },
+  ),
+  refused_names: Type.Array(Type.String(), {
+    description: "Names that the policy does not let it look up, the newest last; at most 100",
+  }),
+});
+export type VmNetworkItem = Static<typeof VmNetworkItem>;
+
+export const NetworkItem = Type.Object({
+  kind: Type.Enum(["namespace", "user", "host"], {
+    description:
+      "namespace: each VM has one, and its egress policy holds; user: the VMM's own, which lets " +
+      "nothing out; host: that of the host, which everything is open to",
+  }),
+  outbound: Type.Boolean({ description: "Whether anything can get out" }),
+  notes: Type.Array(Type.String(), { description: "Why it is not a namespace each" }),
+});
+export type NetworkItem = Static<typeof NetworkItem>;
+
 export const RuntimeItem = Type.Object({
   name: Type.String(),
   interpreter: Type.String(),
@@ -270,6 +314,7 @@ export const HostItem = Type.Object({
   isolation: Type.String(),
   warnings: Type.Array(Type.String()),
   drivers: Type.Array(DriverItem),
+  network: NetworkItem,
   runtimes: Type.Array(Type.Omit(RuntimeItem, ["template"])),
   capacity: Type.Object({
     cpus: Type.Integer(),

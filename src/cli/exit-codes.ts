@@ -7,7 +7,7 @@ export const exitCodes = {
   usage: 2,
   /** No manager answers. */
   unreachable: 3,
-  /** There is no such function, revision or VM. */
+  /** There is no such function, revision or VM, or nothing is known of its network. */
   notFound: 4,
 } as const;
 

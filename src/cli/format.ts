@@ -1,3 +1,4 @@
+import type { FunctionItem } from "../api/schemas.ts";
 import type { Style } from "./output.ts";
 
 /** A time stamp of the API in the local time zone, to the second; "-" for none. */
@@ -16,6 +17,18 @@ function twoDigits(parts: readonly number[], separator: string): string {
 /** A duration in seconds, or in milliseconds below one. */
 export function duration(ms: number): string {
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+/** A number of bytes in the unit that suits it. */
+export function byteCount(bytes: number): string {
+  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+  const power = bytes < 1024 ? 0 : Math.min(4, Math.floor(Math.log2(bytes) / 10));
+  return `${(bytes / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
+}
+
+/** An egress policy, as `--egress` takes it. */
+export function egressText(egress: FunctionItem["egress"]): string {
+  return typeof egress === "string" ? egress : egress.join(", ") || "none";
 }
 
 /** The colour of every state and status that the API knows. */

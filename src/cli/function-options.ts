@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import type { CreateFunctionRequest } from "../api/schemas.ts";
 import { CliError, exitCodes } from "./exit-codes.ts";
 
+type Egress = NonNullable<CreateFunctionRequest["egress"]>;
 type Sizing = Omit<CreateFunctionRequest, "name" | "runtime" | "code">;
 
 /** What the options below are parsed into. */
@@ -16,6 +17,7 @@ export interface FunctionOptions {
   readonly maxVms?: number;
   readonly maxConcurrency?: number;
   readonly idleTimeout?: number;
+  readonly egress?: Egress;
 }
 
 /** Adds the options that create, update and deploy share. The manager checks their ranges. */
@@ -29,7 +31,12 @@ export function addFunctionOptions(command: Command): Command {
     .option("--min-vms <n>", "VMs kept running when nothing is invoked", wholeNumber)
     .option("--max-vms <n>", "most VMs at once", wholeNumber)
     .option("--max-concurrency <n>", "invocations at once in one VM; 0 is no limit", wholeNumber)
-    .option("--idle-timeout <seconds>", "how long an idle VM is kept", wholeNumber);
+    .option("--idle-timeout <seconds>", "how long an idle VM is kept", wholeNumber)
+    .option(
+      "--egress <policy>",
+      "where it may connect to: none, internet, or addresses, blocks and names with commas between; may be repeated",
+      addEgress,
+    );
 }
 
 /** The request fields for the options that were given. */
@@ -44,6 +51,7 @@ export function toRequestFields(options: FunctionOptions): Sizing {
     max_vms: options.maxVms,
     max_concurrency: options.maxConcurrency,
     idle_timeout_seconds: options.idleTimeout,
+    egress: options.egress,
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
@@ -58,6 +66,16 @@ function addVariable(text: string, before: Record<string, string> = {}): Record<
   const equals = text.indexOf("=");
   if (equals < 1) throw new InvalidArgumentError("It is written NAME=VALUE.");
   return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) };
+}
+
+/** `none` and `internet` alone are the policies of those names; whatever else there is makes a list. */
+function addEgress(text: string, before?: Egress): Egress {
+  const entries = text.split(",").map((entry) => entry.trim());
+  const all = [before ?? [], entries].flat();
+  const [only] = all;
+  if (all.length === 1 && (only === "none" || only === "internet")) return only;
+  if (all.includes("none")) throw new InvalidArgumentError("Nothing goes with none.");
+  return all;
 }
 
 /** The text of a file that the user named; `-` is standard input. */

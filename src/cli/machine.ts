@@ -1,4 +1,4 @@
-import type { DriverItem } from "../api/schemas.ts";
+import type { DriverItem, NetworkItem } from "../api/schemas.ts";
 
 /** What Firelet needs from the machine and does not have. */
 export interface MissingTool {
@@ -44,4 +44,11 @@ export interface DriverReport {
   readonly drivers: readonly DriverItem[];
   /** The driver that `auto` takes and why; null where none works. */
   readonly choice: { readonly driver: string; readonly reason: string } | null;
+  /** What network VMs would have. */
+  readonly network: {
+    readonly kind: NetworkItem["kind"];
+    readonly outbound: boolean;
+    /** Why VMs have no namespace each. */
+    readonly notes: readonly string[];
+  };
 }

@@ -30,7 +30,7 @@ Examples:
 
 Exit codes:
   0 done, 1 failed, 2 wrong command line or configuration, 3 no manager answers,
-  4 no such function, revision or VM`;
+  4 no such function, revision or VM, or nothing known of its network`;
 
 /** The whole command line. */
 export function buildProgram(cli: Cli, services: Services): Command {

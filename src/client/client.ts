@@ -15,6 +15,7 @@ import type {
   RuntimeItem,
   UpdateFunctionRequest,
   VmItem,
+  VmNetworkItem,
 } from "../api/schemas.ts";
 
 /** The manager answered, and said no. */
@@ -119,6 +120,11 @@ export class FireletClient {
 
   async getVm(id: string): Promise<VmItem> {
     return this.#item({ method: "GET", path: vmPath(id) });
+  }
+
+  /** What it sent and received, and what it may not connect to. */
+  async getVmNetwork(id: string): Promise<VmNetworkItem> {
+    return this.#item({ method: "GET", path: `${vmPath(id)}/network` });
   }
 
   async deleteVm(id: string): Promise<MessageResponse> {

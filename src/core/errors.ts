@@ -5,6 +5,7 @@ export const errorTable = {
   function_not_found: { status: 404, retryable: false },
   revision_not_found: { status: 404, retryable: false },
   vm_not_found: { status: 404, retryable: false },
+  no_network: { status: 404, retryable: false },
   route_not_found: { status: 404, retryable: false },
   method_not_allowed: { status: 405, retryable: false },
   name_taken: { status: 409, retryable: false },

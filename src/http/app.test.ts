@@ -7,6 +7,9 @@ import { waitUntil } from "../../test/support/wait-until.ts";
 
 const hello = { name: "hello", runtime: "node", code: "async function handler() {}" };
 
+const egressWanted =
+  '"none", "internet" (all but private and special addresses), or a list of at most 64 entries: "internet", an IPv4 address or block, a host name or *.name, each of these three with an optional :port or :from-to';
+
 describe("the HTTP API", () => {
   let memory: MemoryPlatform;
   before(async () => {
@@ -54,6 +57,31 @@ describe("the HTTP API", () => {
       "more VMs at least than at most",
       { min_vms: 3, max_vms: 2 },
       "Invalid min_vms: found 3, want at most max_vms, which is 2",
+    ],
+    [
+      "an egress of another kind",
+      { egress: "everything" },
+      `Invalid egress: found "everything", want ${egressWanted}`,
+    ],
+    [
+      "an egress entry that is no text",
+      { egress: ["internet", 5432] },
+      `Invalid egress: found ["internet",5432], want ${egressWanted}`,
+    ],
+    [
+      "too many egress entries",
+      { egress: Array.from({ length: 65 }, () => "a.b") },
+      `Invalid egress: found [${'"a.b",'.repeat(13)}"…, want ${egressWanted}`,
+    ],
+    [
+      "an egress entry without a port after its colon",
+      { egress: ["10.0.0.1:0"] },
+      'Invalid egress: found "10.0.0.1:0", want a port or a range of ports from 1 to 65535 after ":"',
+    ],
+    [
+      "an egress entry that is always closed",
+      { egress: ["internet", "169.254.169.254"] },
+      'Invalid egress: found "169.254.169.254", which has addresses of 169.254.0.0/16: those are always closed',
     ],
   ];
   for (const [what, fields, message] of refused) {
@@ -104,6 +132,7 @@ describe("the HTTP API", () => {
       [{ url: `${url}?limit=0` }, 400, "invalid_request"],
       [{ url: `${url}?state=asleep` }, 400, "invalid_request"],
       [{ url: "/v1/vms/nobody" }, 404, "vm_not_found"],
+      [{ url: "/v1/vms/nobody/network" }, 404, "vm_not_found"],
       [{ url: "/v1/functions/%zz" }, 400, "invalid_request"],
       [{ url: `/v1/functions/${"x".repeat(200)}` }, 404, "function_not_found"],
       [{ url: `/v1/functions/${"x".repeat(2000)}` }, 400, "invalid_request"],
@@ -155,7 +184,7 @@ describe("the HTTP API", () => {
     assert.equal(item.guest_ip, item.vm_id);
     assert.deepEqual([item.revision, item.deployed_revision, item.vms], [1, 1, 1]);
     const list = await call({ url: "/v1/functions?name=shown" });
-    const { code: _code, env: _env, ...summary } = item;
+    const { code: _code, env: _env, egress_note: _note, ...summary } = item;
     assert.deepEqual(list.body.items, [summary]);
   });
 
@@ -276,6 +305,7 @@ describe("the HTTP API", () => {
       "/v1/vms",
       "/v1/vms/{id}",
       "/v1/vms/{id}/console",
+      "/v1/vms/{id}/network",
     ]);
   });
 

@@ -6,18 +6,23 @@ import {
   type FunctionSummary,
   type InvocationItem,
   type InvokeResponse,
+  type NetworkItem,
   type RevisionItem,
   type RuntimeItem,
   type UpdateFunctionRequest,
   type VmItem,
+  type VmNetworkItem,
 } from "../api/schemas.ts";
 import type { Egress } from "../core/egress.ts";
 import type { FunctionRecord, FunctionSpec, RevisionRecord } from "../core/function.ts";
 import type { InvocationRecord, InvocationResult } from "../core/invocation.ts";
 import { guestPort, type DriverKind } from "../core/vm.ts";
 import type { FleetVm } from "../fleet/fleet-vm.ts";
+import { egressNote } from "../functions/egress-note.ts";
+import type { Platform } from "../functions/platform.ts";
 import type { FunctionChanges } from "../functions/update-function.ts";
 import type { CataloguedRuntime } from "../ports/image-catalog.ts";
+import type { NetworkFacts, NetworkUse } from "../ports/network.ts";
 import type { VmProbe } from "../ports/vm-driver.ts";
 
 /** Between what goes over the wire and what the core works with; nothing else knows both. */
@@ -101,8 +106,16 @@ export function toFunctionSummary(
   };
 }
 
-export function toFunctionItem(record: FunctionRecord, vms: readonly FleetVm[]): FunctionItem {
-  return { ...toFunctionSummary(record, vms), code: record.code, env: { ...record.env } };
+export function toFunctionItem(
+  record: FunctionRecord,
+  { fleets, network }: Pick<Platform, "fleets" | "network">,
+): FunctionItem {
+  return {
+    ...toFunctionSummary(record, fleets.vmsOf(record.id)),
+    code: record.code,
+    env: { ...record.env },
+    egress_note: egressNote(record, network.facts),
+  };
 }
 
 export function toRevisionItem(record: RevisionRecord): RevisionItem {
@@ -173,6 +186,21 @@ export function toVmItem(vm: FleetVm, driver: DriverFacts): VmItem {
     started_at: vm.running?.startedAt.toISOString() ?? null,
     restored_from: vm.restoredFrom,
   };
+}
+
+export function toVmNetworkItem(use: NetworkUse): VmNetworkItem {
+  return {
+    egress: toWireEgress(use.egress),
+    sent_bytes: use.sentBytes,
+    received_bytes: use.receivedBytes,
+    dropped: { ...use.dropped },
+    refused_connections: use.refusedConnections.map((refused) => ({ ...refused })),
+    refused_names: [...use.refusedNames],
+  };
+}
+
+export function toNetworkItem({ kind, outbound, notes }: NetworkFacts): NetworkItem {
+  return { kind, outbound, notes: [...notes] };
 }
 
 export function toInstalledRuntime(runtime: CataloguedRuntime): Omit<RuntimeItem, "template"> {

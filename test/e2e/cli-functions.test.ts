@@ -361,6 +361,8 @@ describe("firelet complete", () => {
     assert.match(await runProcess("complete", "--", "functions", "invoke", ""), /^hello\t$/m);
     assert.match(await runProcess("complete", "--", "functions", "logs", "--"), /^--limit\t/m);
     assert.match(await runProcess("complete", "--", "functions", "ro"), /^rollback\t/m);
+    assert.match(await runProcess("complete", "--", "vms", "ne"), /^network\t/m);
+    assert.match(await runProcess("complete", "--", "deploy", "--eg"), /^--egress\t/m);
     assert.match(await runProcess("complete", "--", "functions", "rollback", ""), /^hello\t$/m);
   });
 

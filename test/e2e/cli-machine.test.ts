@@ -22,6 +22,7 @@ const host: HostItem = {
   isolation: "emulated",
   warnings: ["QEMU promises no isolation here"],
   drivers: [],
+  network: { kind: "namespace", outbound: true, notes: [] },
   runtimes: [{ name: "node", interpreter: "Node.js 24", image_digest: null, extensions: [".js"] }],
   capacity: { cpus: 2, memory_mb: 4096, vms: 1000, vm_memory_mb: 3276 },
   use: { functions: 0, vms: 0, vm_memory_mb: 0, snapshots: 0, snapshot_disk_bytes: 0 },
@@ -224,9 +225,10 @@ describe("firelet doctor", () => {
     reason: "/dev/kvm is not there",
     remedy: "a host with KVM",
   };
+  const network = { kind: "namespace", outbound: true, notes: [] } as const;
 
   test("prints every driver with its reasons, and fails where none is left", async () => {
-    const report = { drivers: [unusable], choice: null };
+    const report = { drivers: [unusable], choice: null, network };
     const probeDrivers = async () => report;
     const run = await cli(["doctor"], { services: { probeDrivers } });
     assert.equal(run.code, exitCodes.failed);
@@ -239,10 +241,28 @@ describe("firelet doctor", () => {
   test("names the driver that up takes", async () => {
     const usable = { ...unusable, driver: "qemu", usable: true, version: "QEMU 7.2" };
     const choice = { driver: "qemu", reason: "the only one" };
-    const probeDrivers = async () => ({ drivers: [usable], choice });
+    const probeDrivers = async () => ({ drivers: [usable], choice, network });
     const run = await cli(["doctor"], { services: { probeDrivers } });
     assert.equal(run.code, exitCodes.ok);
     assert.match(run.stdout, /firelet up takes qemu: the only one/);
+    assert.match(run.stdout, /^✔ network: a namespace for each VM; /m);
+  });
+
+  test("says why VMs have no network of their own", async () => {
+    const notes = ["Functions connect to nothing: nft is not installed"];
+    const report = {
+      drivers: [unusable],
+      choice: null,
+      network: { kind: "user" as const, outbound: false, notes },
+    };
+    const probeDrivers = async () => report;
+    const { stdout } = await cli(["doctor"], { services: { probeDrivers } });
+    assert.match(
+      stdout,
+      /^! network: VMs have no namespaces.*\n {4}Functions connect.*nft is not/m,
+    );
+    const json = await cli(["doctor", "--json"], { services: { probeDrivers } });
+    assert.deepEqual(JSON.parse(json.stdout), report);
   });
 });
 

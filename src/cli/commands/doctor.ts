@@ -16,11 +16,24 @@ export function doctor(cli: Cli, probe: () => Promise<DriverReport>): Command {
     });
 }
 
-function describe(cli: Cli, { drivers, choice }: DriverReport): string {
+function describe(cli: Cli, { drivers, choice, network }: DriverReport): string {
   const chosen = choice
     ? `firelet up takes ${choice.driver}: ${choice.reason}`
     : "firelet up finds no driver that isolates functions; --driver process runs them without isolation";
-  return [...drivers.map((driver) => describeDriver(cli, driver)), chosen].join("\n\n");
+  return [
+    ...drivers.map((driver) => describeDriver(cli, driver)),
+    describeNetwork(cli, network),
+    chosen,
+  ].join("\n\n");
+}
+
+function describeNetwork({ out }: Cli, { kind, notes }: DriverReport["network"]): string {
+  const good = kind === "namespace";
+  const mark = good ? out.paintResult("green", "✔") : out.paintResult("yellow", "!");
+  const what = good
+    ? "a namespace for each VM; functions connect to what their egress policy allows"
+    : "VMs have no namespaces of their own";
+  return [`${mark} network: ${what}`, ...notes.map((note) => `    ${note}`)].join("\n");
 }
 
 function describeDriver({ out }: Cli, driver: DriverItem): string {

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import type { FunctionItem } from "../../api/schemas.ts";
 import type { Cli } from "../cli.ts";
-import { localTime, stateStyles } from "../format.ts";
+import { egressText, localTime, stateStyles } from "../format.ts";
 import { fields } from "../table.ts";
 
 export function functionsGet(cli: Cli): Command {
@@ -33,6 +33,8 @@ function describe({ out }: Cli, item: FunctionItem): string {
     ["Timeout", `${item.timeout_seconds} s`],
     ["VMs", `${item.vms} running, ${item.min_vms} to ${item.max_vms}`],
     ["At once in a VM", item.max_concurrency === 0 ? "no limit" : item.max_concurrency],
+    ["May connect to", egressText(item.egress)],
+    ...(item.egress_note === null ? [] : [["Note", item.egress_note] as const]),
     ["Environment", Object.keys(item.env).join(", ") || null],
     ["Address", item.guest_ip === null ? null : `${item.guest_ip}:${item.port}`],
     ["Created", localTime(item.created_at)],

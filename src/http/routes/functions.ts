@@ -11,7 +11,6 @@ import {
   UpdateFunctionRequest,
 } from "../../api/schemas.ts";
 import type { FunctionRecord } from "../../core/function.ts";
-import type { Fleets } from "../../fleet/fleets.ts";
 import { createFunction } from "../../functions/create-function.ts";
 import { deleteFunction } from "../../functions/delete-function.ts";
 import type { Platform } from "../../functions/platform.ts";
@@ -33,7 +32,8 @@ export function functionRoutes(platform: Platform): FastifyPluginCallbackTypebox
   };
 }
 
-function readRoutes({ fleets, registry }: Platform): FastifyPluginCallbackTypebox {
+function readRoutes(platform: Platform): FastifyPluginCallbackTypebox {
+  const { fleets, registry } = platform;
   return (app, _options, done) => {
     app.get(
       "/v1/functions",
@@ -59,7 +59,7 @@ function readRoutes({ fleets, registry }: Platform): FastifyPluginCallbackTypebo
           response: { 200: ItemOf(FunctionItem), ...errorAnswers(404) },
         },
       },
-      async ({ params }) => ({ item: itemOf(registry.get(params.id), fleets) }),
+      async ({ params }) => ({ item: toFunctionItem(registry.get(params.id), platform) }),
     );
     done();
   };
@@ -89,9 +89,9 @@ function changeRoutes(platform: Platform): FastifyPluginCallbackTypebox {
         },
       },
       async ({ params, body }) => ({
-        item: itemOf(
+        item: toFunctionItem(
           await updateFunction(platform, params.id, toFunctionChanges(body)),
-          platform.fleets,
+          platform,
         ),
       }),
     );
@@ -111,10 +111,6 @@ function changeRoutes(platform: Platform): FastifyPluginCallbackTypebox {
     );
     done();
   };
-}
-
-function itemOf(record: FunctionRecord, fleets: Fleets): FunctionItem {
-  return toFunctionItem(record, fleets.vmsOf(record.id));
 }
 
 function select(records: readonly FunctionRecord[], query: ListFunctionsQuery): FunctionRecord[] {

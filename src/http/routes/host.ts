@@ -3,7 +3,7 @@ import { HealthResponse, HostItem, ItemOf, ItemsOf, RuntimeItem } from "../../ap
 import type { Platform } from "../../functions/platform.ts";
 import type { HostFacts } from "../host-facts.ts";
 import { errorAnswers } from "../shared-schemas.ts";
-import { toDriverItem, toInstalledRuntime, toRuntimeItem } from "../wire-mapping.ts";
+import { toDriverItem, toInstalledRuntime, toNetworkItem, toRuntimeItem } from "../wire-mapping.ts";
 
 async function hostUse({ fleets, registry, snapshotStore }: Platform): Promise<HostItem["use"]> {
   const snapshots = await snapshotStore?.use();
@@ -39,7 +39,7 @@ export function hostRoutes(platform: Platform, host: HostFacts): FastifyPluginCa
       "/v1/host",
       {
         schema: {
-          summary: "The driver and why it was chosen, isolation, images, capacity and use",
+          summary: "The driver and why it was chosen, isolation, network, images, capacity and use",
           response: { 200: ItemOf(HostItem), ...errorAnswers() },
         },
       },
@@ -52,6 +52,7 @@ export function hostRoutes(platform: Platform, host: HostFacts): FastifyPluginCa
           isolation: host.driver.isolation,
           warnings: [...host.warnings],
           drivers: host.probes.map(({ kind, probe }) => toDriverItem(kind, probe)),
+          network: toNetworkItem(platform.network.facts),
           runtimes: (await images.list()).map(toInstalledRuntime),
           capacity: host.capacity,
           use: await hostUse(platform),

@@ -43,7 +43,7 @@ export function revisionRoutes(platform: Platform): FastifyPluginCallbackTypebox
       },
       async ({ params, body }) => {
         const record = await rollbackFunction(platform, params.id, body.revision);
-        return { item: toFunctionItem(record, platform.fleets.vmsOf(record.id)) };
+        return { item: toFunctionItem(record, platform) };
       },
     );
     done();

@@ -1,11 +1,12 @@
 import type { FastifyPluginCallbackTypebox } from "@fastify/type-provider-typebox";
 import { Type } from "typebox";
-import { ItemOf, ItemsOf, MessageResponse, VmItem } from "../../api/schemas.ts";
+import { ItemOf, ItemsOf, MessageResponse, VmItem, VmNetworkItem } from "../../api/schemas.ts";
 import { PlatformError } from "../../core/errors.ts";
 import type { FleetVm } from "../../fleet/fleet-vm.ts";
+import { inspectNetwork } from "../../functions/inspect-network.ts";
 import type { Platform } from "../../functions/platform.ts";
 import { errorAnswers, IdParams } from "../shared-schemas.ts";
-import { toVmItem, type DriverFacts } from "../wire-mapping.ts";
+import { toVmItem, toVmNetworkItem, type DriverFacts } from "../wire-mapping.ts";
 
 /** The VMs that run functions now. */
 export function vmRoutes(platform: Platform, facts: DriverFacts): FastifyPluginCallbackTypebox {
@@ -31,6 +32,19 @@ export function vmRoutes(platform: Platform, facts: DriverFacts): FastifyPluginC
         },
       },
       async ({ params }) => ({ item: toVmItem(find(params.id), facts) }),
+    );
+    app.get(
+      "/v1/vms/:id/network",
+      {
+        schema: {
+          summary: "What a VM sent, received and may not connect to",
+          params: IdParams,
+          response: { 200: ItemOf(VmNetworkItem), ...errorAnswers(404) },
+        },
+      },
+      async ({ params }) => ({
+        item: toVmNetworkItem(await inspectNetwork(platform, find(params.id).spec)),
+      }),
     );
     app.delete(
       "/v1/vms/:id",
