@@ -14,6 +14,7 @@ import { buildImages } from "./images/build-images.ts";
 import { imageBuildTools } from "./images/build-tools.ts";
 import { BuiltImageCatalog } from "./images/built-image-catalog.ts";
 import { listImages, verifyImages } from "./images/list-images.ts";
+import { namespaceTools } from "./network/namespace-tools.ts";
 import { portHolder, whyNotListen } from "./os/port-holder.ts";
 import {
   findMissingTools,
@@ -76,9 +77,13 @@ export async function probeDrivers(): Promise<DriverReport> {
   const config = readConfig({});
   const { createDrivers } = await import("./drivers/registry.ts");
   const images = new BuiltImageCatalog({ dataDir: config.dataDir, overrides: config.images });
-  const drivers = createDrivers({ ...config.limits, ...config, images });
+  const { openHostNetwork, probeNetwork } = await import("./network/open-network.ts");
+  // Drivers are tried without a network: what VMs would have is found out beside.
+  const network = openHostNetwork();
+  const drivers = createDrivers({ ...config.limits, ...config, network, images });
   const probes = await drivers.probeAll();
   return {
+    network: config.driver === "process" ? network.facts : await probeNetwork(config.network),
     drivers: probes.map(({ kind, probe }) => toDriverItem(kind, probe)),
     choice: await drivers.choose(config.driver).then(
       ({ driver, reason }) => ({ driver: driver.kind, reason }),
@@ -117,16 +122,22 @@ const testTools: readonly SystemTool[] = [
   { command: "jq", package: "jq", why: "tests run the specification's commands" },
   { command: "mkfs.ext4", package: "e2fsprogs", why: "tests boot a root file system of their own" },
   { command: "git", package: "git", why: "tests look at the files of the project" },
+  { command: "openssl", package: "openssl", why: "tests serve HTTPS to microVMs" },
   { command: "setpriv", package: "util-linux", why: "ends what a test started with the test" },
 ];
 
-function vmTools({ qemuPath }: Config): SystemTool[] {
+function vmTools({ network, qemuPath }: Config): SystemTool[] {
   const qemu =
     process.arch === "arm64"
       ? { command: "qemu-system-aarch64", package: "qemu-system-arm" }
       : { command: "qemu-system-x86_64", package: "qemu-system-x86" };
   const why = "runs the microVMs";
-  return [...(qemuPath === null ? [{ ...qemu, why }] : []), ...imageBuildTools];
+  const networked = process.getuid?.() === 0 && network.mode !== "user";
+  return [
+    ...(qemuPath === null ? [{ ...qemu, why }] : []),
+    ...(networked ? namespaceTools : []),
+    ...imageBuildTools,
+  ];
 }
 
 async function describeListening({ host, port }: Config): Promise<string | null> {

@@ -166,7 +166,7 @@ export const settings = {
   }),
   "network.range": setting(vmRange, "198.18.0.0/16", { env: "FIRELET_NETWORK_RANGE" }),
   "network.egress": setting<Egress>(egress, "internet", { env: "FIRELET_EGRESS" }),
-  "network.readySlots": setting(integer(0, 1000), 8, { env: "FIRELET_NETWORK_READY_SLOTS" }),
+  "network.readySlots": setting(integer(1, 1000), 8, { env: "FIRELET_NETWORK_READY_SLOTS" }),
   "network.connections": setting(integer(1, 100_000), 1024, {
     env: "FIRELET_NETWORK_CONNECTIONS",
   }),

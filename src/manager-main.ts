@@ -16,9 +16,11 @@ import { buildApp } from "./http/app.ts";
 import type { HostFacts } from "./http/host-facts.ts";
 import { BuiltImageCatalog } from "./images/built-image-catalog.ts";
 import { HostRuntimeCatalog } from "./images/host-runtime-catalog.ts";
+import { openHostNetwork, openNetwork } from "./network/open-network.ts";
 import { tryExclusiveLock } from "./os/exclusive-lock.ts";
 import { systemClock } from "./os/system-clock.ts";
 import { HttpRuntimeClient } from "./runtime/http-runtime-client.ts";
+import type { NetworkFacts } from "./ports/network.ts";
 import { FileSnapshotStore } from "./snapshots/file-snapshot-store.ts";
 import { openSqliteStore } from "./store/sqlite-store.ts";
 
@@ -47,12 +49,16 @@ export async function startManager(config: Config, version: string): Promise<Run
   undo.defer(() => store.close());
   const images = new BuiltImageCatalog({ dataDir: config.dataDir, overrides: config.images });
   const { dataDir, qemuPath, limits } = config;
-  const drivers = createDrivers({ dataDir, qemuPath, bootTimeoutMs: limits.bootTimeoutMs, images });
+  const network = await openVmNetwork(config, log);
+  undo.defer(() => network[Symbol.asyncDispose]?.());
+  const { bootTimeoutMs } = limits;
+  const drivers = createDrivers({ dataDir, network, qemuPath, bootTimeoutMs, images });
   const chosen = await drivers.choose(config.driver);
   const platform = await createPlatform(
     {
       store,
       driver: chosen.driver,
+      network,
       runtimeClient: new HttpRuntimeClient(),
       images: chosen.driver.kind === "process" ? new HostRuntimeCatalog() : images,
       snapshotStore: await openSnapshots(config, chosen, log),
@@ -65,6 +71,7 @@ export async function startManager(config: Config, version: string): Promise<Run
   const facts = hostFacts(version, chosen, {
     probes: await drivers.probeAll(),
     capacity: platformLimits(config).capacity,
+    network: network.facts,
   });
   for (const warning of facts.warnings) log.warn({ driver: chosen.driver.kind }, warning);
   const app = await buildApp(platform, facts, log);
@@ -82,6 +89,12 @@ export async function startManager(config: Config, version: string): Promise<Run
       log.info({}, "Manager stopped");
     },
   };
+}
+
+/** Functions that are processes have the network of this host, where nothing is to be made ready. */
+async function openVmNetwork({ dataDir, driver, network }: Config, log: Logger) {
+  if (driver === "process") return openHostNetwork();
+  return openNetwork(network, { dataDir, log });
 }
 
 /** Snapshots are the manager's own, and only of use to a driver that has them. */
@@ -161,17 +174,22 @@ function platformLimits({ limits, retention, snapshots }: Config): PlatformLimit
   };
 }
 
+interface FoundOnHost extends Pick<HostFacts, "probes"> {
+  readonly capacity: HostCapacity;
+  readonly network: NetworkFacts;
+}
+
 function hostFacts(
   version: string,
   { driver, probe, reason }: ChosenDriver,
-  { probes, capacity }: { probes: HostFacts["probes"]; capacity: HostCapacity },
+  { probes, capacity, network }: FoundOnHost,
 ): HostFacts {
   const { accelerator, isolation, notes } = probe;
   return {
     version,
     driver: { driver: driver.kind, accelerator, isolation },
     driverReason: reason,
-    warnings: notes,
+    warnings: [...notes, ...network.notes],
     probes,
     capacity: {
       cpus: availableParallelism(),

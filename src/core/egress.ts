@@ -78,6 +78,7 @@ function toRule(entry: string): EgressRule {
     refuseClosed(entry, block);
     return { kind: "block", block: target, ports };
   }
+  if (entry === "none") throw invalid('found "none" in a list, want it alone');
   const name = target.toLowerCase();
   if (hostName.test(name)) return { kind: "name", name, ports };
   throw invalid(

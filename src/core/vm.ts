@@ -1,3 +1,4 @@
+import type { Egress } from "./egress.ts";
 import type { RuntimeImage } from "./runtime.ts";
 import type { SnapshotFiles } from "./snapshot.ts";
 
@@ -26,6 +27,8 @@ export interface VmSpec {
   readonly image: RuntimeImage;
   readonly vcpus: number;
   readonly memoryMib: number;
+  /** Where it may connect to. */
+  readonly egress: Egress;
   /** For a VM that a snapshot will be taken of: where that goes. Absent for one that serves. */
   readonly template?: SnapshotFiles;
 }

@@ -6,13 +6,20 @@ import { after, describe, it } from "node:test";
 
 import { driverKinds } from "../core/vm.ts";
 import { createDrivers } from "./registry.ts";
+import { userNetwork } from "../../test/support/networks.ts";
 
 const dataDir = await mkdtemp(join(tmpdir(), "firelet-registry-"));
 after(() => rm(dataDir, { recursive: true }));
 
 const noImages = { list: async () => [], resolve: () => Promise.reject(new Error("no image")) };
 const driversWith = (qemuPath: string | null) =>
-  createDrivers({ dataDir, bootTimeoutMs: 1_000, qemuPath, images: noImages });
+  createDrivers({
+    dataDir,
+    network: userNetwork(),
+    bootTimeoutMs: 1_000,
+    qemuPath,
+    images: noImages,
+  });
 const without = driversWith("/nonexistent/qemu");
 
 describe("drivers", () => {

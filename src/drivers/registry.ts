@@ -1,6 +1,7 @@
 import { PlatformError } from "../core/errors.ts";
 import { type DriverKind, driverKinds } from "../core/vm.ts";
 import type { ImageCatalog } from "../ports/image-catalog.ts";
+import type { VmNetwork } from "../ports/network.ts";
 import type { VmDriver, VmProbe } from "../ports/vm-driver.ts";
 import { ProcessDriver } from "./process/driver.ts";
 import { QemuDriver } from "./qemu/driver.ts";
@@ -8,6 +9,7 @@ import type { ProbeImage } from "./qemu/trial.ts";
 
 export interface DriverOptions {
   readonly dataDir: string;
+  readonly network: VmNetwork;
   /** How long a guest may take from its start to its first answer. */
   readonly bootTimeoutMs: number;
   /** The QEMU to run; null is the one on PATH. */
@@ -49,8 +51,8 @@ const notBuilt: VmProbe = {
 };
 
 export function createDrivers(options: DriverOptions): Drivers {
-  const { dataDir, bootTimeoutMs, qemuPath, images } = options;
-  const common = { dataDir, bootTimeoutMs };
+  const { dataDir, network, bootTimeoutMs, qemuPath, images } = options;
+  const common = { dataDir, network, bootTimeoutMs };
   const drivers: Partial<Record<DriverKind, VmDriver>> = {
     qemu: new QemuDriver({
       ...common,

@@ -1,8 +1,10 @@
+import type { Egress } from "../core/egress.ts";
 import { PlatformError } from "../core/errors.ts";
 import { snapshotName } from "../core/snapshot.ts";
 import type { GuestAddress, VmSpec, VmState } from "../core/vm.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ImageCatalog } from "../ports/image-catalog.ts";
+import type { VmNetwork } from "../ports/network.ts";
 import type {
   GuestConnection,
   GuestInvocation,
@@ -20,6 +22,7 @@ import { unlessGone, wakeClone } from "./wake-clone.ts";
 export interface FleetVmDeps {
   readonly driver: VmDriver;
   readonly images: ImageCatalog;
+  readonly network: Pick<VmNetwork, "setEgress">;
   readonly runtimeClient: RuntimeClient;
   readonly clock: Clock;
 }
@@ -53,6 +56,7 @@ export class FleetVm {
   #destroyed: Promise<void> | undefined;
   /** Aborts what is under way when it is destroyed while it starts. */
   readonly #ending = new AbortController();
+  #egress: Egress;
   #inFlight = 0;
   #lastUsedMs = 0;
   #onIdle: (() => void) | undefined;
@@ -62,6 +66,7 @@ export class FleetVm {
   constructor(spec: FleetVmSpec, deps: FleetVmDeps) {
     this.spec = spec;
     this.#deps = deps;
+    this.#egress = spec.egress;
   }
 
   get state(): VmState {
@@ -157,9 +162,11 @@ export class FleetVm {
     await this.#orNothing(signal, async (either) => {
       const image = await this.#deps.images.resolve(this.spec.runtime);
       either.throwIfAborted();
-      const running = await this.#deps.driver.boot({ ...this.spec, image }, either);
+      const spec = { ...this.spec, image, egress: this.#egress };
+      const running = await this.#deps.driver.boot(spec, either);
       this.#running = running;
       either.throwIfAborted();
+      await this.#keepEgress(spec);
       this.#state = "adopting";
       this.#connection = this.#deps.runtimeClient.connect(running.address);
       const limit = AbortSignal.any([either, AbortSignal.timeout(adoptionLimitMs)]);
@@ -177,12 +184,25 @@ export class FleetVm {
     await this.#orNothing(signal, async (either) => {
       const image = await this.#deps.images.resolve(this.spec.runtime);
       either.throwIfAborted();
-      this.#paused = await this.#snapshots().restore({ ...this.spec, image }, files, either);
+      const spec = { ...this.spec, image, egress: this.#egress };
+      this.#paused = await this.#snapshots().restore(spec, files, either);
       this.#running = this.#paused;
       either.throwIfAborted();
+      await this.#keepEgress(spec);
       this.#restoredFrom = snapshotName(key);
       this.#revision = revision;
     });
+  }
+
+  /** Resolves when a new policy holds in it; where it is still starting, it comes up with that. */
+  async setEgress(egress: Egress): Promise<void> {
+    this.#egress = egress;
+    await this.#deps.network.setEgress(this.spec.id, egress);
+  }
+
+  /** A policy that came after the start had begun may have met no network. */
+  async #keepEgress({ id, egress }: Pick<VmSpec, "id" | "egress">): Promise<void> {
+    if (egress !== this.#egress) await this.#deps.network.setEgress(id, this.#egress);
   }
 
   /** Lets a restored VM run, under an identity of its own, to stand by. Rejects as `boot` does. */

@@ -1,3 +1,4 @@
+import type { Egress } from "../core/egress.ts";
 import { messageOf, PlatformError } from "../core/errors.ts";
 import { isHotChange, type FunctionRecord, type FunctionRevision } from "../core/function.ts";
 import type { GuestInvocation, GuestReply } from "../ports/runtime-client.ts";
@@ -90,6 +91,11 @@ export class Fleet {
   /** Takes on a changed record; what its VMs run is changed by `rollout` alone. */
   configure(settings: FleetSettings): void {
     this.#settings = settings;
+  }
+
+  /** Resolves when all its VMs keep to a new policy. */
+  async setEgress(egress: Egress): Promise<void> {
+    await Promise.all(this.#pool.all.map((vm) => vm.setEgress(egress)));
   }
 
   /**

@@ -76,6 +76,11 @@ export class Fleets {
     this.#byFunction.get(record.id)?.configure(record);
   }
 
+  /** Resolves when all VMs of a function keep to its new policy. */
+  async setEgress({ id, egress }: FunctionRecord): Promise<void> {
+    await this.#byFunction.get(id)?.setEgress(egress);
+  }
+
   /** VMs of one function, those that start or stop included. */
   vmsOf(functionId: string): readonly FleetVm[] {
     return this.#byFunction.get(functionId)?.vms ?? [];

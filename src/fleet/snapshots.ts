@@ -1,3 +1,4 @@
+import type { Egress } from "../core/egress.ts";
 import type { FunctionRevision } from "../core/function.ts";
 import { type SnapshotConditions, type SnapshotKey, snapshotName } from "../core/snapshot.ts";
 import type { VmSpec } from "../core/vm.ts";
@@ -31,7 +32,7 @@ export interface SnapshotsDeps {
 }
 
 type VmSize = Pick<FunctionRevision, "vcpus" | "memoryMib">;
-type VmKind = VmSize & { readonly runtime: string };
+type VmKind = VmSize & { readonly runtime: string; readonly egress: Egress };
 
 /** Finds the snapshot that VMs of a revision are cloned from, and makes it where there is none. */
 export class Snapshots {
@@ -69,14 +70,19 @@ export class Snapshots {
     signal: AbortSignal,
   ): Promise<StoredSnapshot> {
     const key = { kind: "base", runtime, vcpus, memoryMib } as const;
-    return this.#findOrMake(key, { runtime, vcpus, memoryMib }, signal, async (until) => {
-      const rehearsal = await this.#rehearsal(runtime, memoryMib);
-      return (spec) =>
-        this.#deps.starts.run(
-          () => snapshotRuntime(spec, rehearsal, this.#templates, until),
-          until,
-        );
-    });
+    return this.#findOrMake(
+      key,
+      { runtime, vcpus, memoryMib, egress: "none" },
+      signal,
+      async (until) => {
+        const rehearsal = await this.#rehearsal(runtime, memoryMib);
+        return (spec) =>
+          this.#deps.starts.run(
+            () => snapshotRuntime(spec, rehearsal, this.#templates, until),
+            until,
+          );
+      },
+    );
   }
 
   /** Reads a revision's snapshot, if there is one, so that the first to need it need not wait for that. */
@@ -141,12 +147,13 @@ export class Snapshots {
     runtime,
     vcpus,
     memoryMib,
+    egress,
   }: VmKind): Promise<{ spec: VmSpec; conditions: SnapshotConditions }> {
     const { clock, images } = this.#deps;
     const id = clock.newId();
     const image = await images.resolve(runtime);
     const name = `template-${runtime}-${id.slice(0, 8)}`;
-    const spec = { id, name, functionId: "", image, vcpus, memoryMib };
+    const spec = { id, name, functionId: "", image, vcpus, memoryMib, egress };
     return { spec, conditions: await this.#templates.snapshots.conditions(spec) };
   }
 }

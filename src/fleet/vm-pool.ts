@@ -106,7 +106,8 @@ export class VmPool {
   #newVm(owner: VmOwner, { vcpus, memoryMib }: FunctionRevision): FleetVm {
     const id = this.#deps.clock.newId();
     const name = this.#freeName(owner);
-    const spec = { id, name, functionId: owner.id, runtime: owner.runtime, vcpus, memoryMib };
+    const { runtime, egress } = owner;
+    const spec = { id, name, functionId: owner.id, runtime, vcpus, memoryMib, egress };
     return new FleetVm(spec, this.#deps);
   }
 

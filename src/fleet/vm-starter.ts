@@ -9,7 +9,7 @@ import { bundleOf } from "./load-code.ts";
 import type { Snapshots } from "./snapshots.ts";
 
 /** Whose VMs these are. */
-export type VmOwner = Pick<FunctionRecord, "id" | "name" | "runtime">;
+export type VmOwner = Pick<FunctionRecord, "id" | "name" | "runtime" | "egress">;
 
 export interface StartOptions {
   readonly signal: AbortSignal;

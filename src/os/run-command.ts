@@ -7,6 +7,8 @@ export interface CommandOptions {
   /** After this many milliseconds the command is killed; without it, it may take as long as it likes. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
+  /** What the command reads from its standard input; nothing without it. */
+  readonly input?: string;
   /** How much of each output stream is kept, in bytes, counted from its end. Default 16 MiB. */
   readonly maxOutputBytes?: number;
   /** Exit statuses that are no failure. Default 0 alone. */
@@ -38,8 +40,10 @@ export function runCommand(
   const child = spawn(program, args, {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
   });
+  // One that does not read all of it says why itself.
+  child.stdin.on("error", () => undefined).end(options.input ?? "");
   const stdout = keepEnd(child.stdout, limit);
   const stderr = keepEnd(child.stderr, limit);
 

@@ -8,6 +8,7 @@ import { ProcessDriver } from "../../src/drivers/process/driver.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { strayVmSuite } from "./vm-driver-strays.ts";
 import { isRunning, newDataDir, specOf, vmDriverSuite } from "./vm-driver.ts";
+import { processNetwork } from "../support/networks.ts";
 
 const file = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
@@ -21,7 +22,8 @@ const misbehaving = (name: string) => imageOf(file(`test/fixtures/${name}/run`))
 
 const subject = {
   label: "process",
-  create: (options: { dataDir: string; bootTimeoutMs?: number }) => new ProcessDriver(options),
+  create: (options: { dataDir: string; bootTimeoutMs?: number }) =>
+    new ProcessDriver({ ...options, network: processNetwork() }),
   image: imageOf(file("guest/node/server.js")),
   broken: { image: misbehaving("vmm-exits-at-once"), words: /with status 3: .*it is bricked up$/ },
   silent: misbehaving("vmm-never-answers"),
@@ -45,13 +47,13 @@ describe("process driver", () => {
   after(() => rm(dataDir, { recursive: true }));
 
   it("is marked as no isolation", async () => {
-    const probe = await new ProcessDriver({ dataDir }).probe();
+    const probe = await new ProcessDriver({ dataDir, network: processNetwork() }).probe();
     assert.ok(probe.usable);
     assert.equal(probe.isolation, "none");
   });
 
   it("kills a server that does not end when it is asked to", async () => {
-    const driver = new ProcessDriver({ dataDir, stopGraceMs: 100 });
+    const driver = new ProcessDriver({ dataDir, stopGraceMs: 100, network: processNetwork() });
     const { vm } = await boot(driver, "vmm-ignores-sigterm");
     await driver.destroy(vm.id);
     assert.equal((await vm.exited).signal, "SIGKILL");
@@ -60,7 +62,7 @@ describe("process driver", () => {
 
   it("passes on nothing of the manager's environment but what a program needs to run", async () => {
     process.env["FIRELET_TEST_SECRET"] = "hunter2";
-    const driver = new ProcessDriver({ dataDir });
+    const driver = new ProcessDriver({ dataDir, network: processNetwork() });
     try {
       const { vm, health } = await boot(driver, "vmm-leaves-children");
       const names = Object.keys(health["environment"] as object);
@@ -78,7 +80,7 @@ describe("process driver", () => {
   const rootOnly = process.geteuid?.() === 0 ? false : "only root can give VMs users of their own";
 
   it("ends what a function started and detached", { skip: rootOnly }, async () => {
-    const driver = new ProcessDriver({ dataDir });
+    const driver = new ProcessDriver({ dataDir, network: processNetwork() });
     const { vm, health } = await boot(driver, "vmm-leaves-children");
     const child = Number(health["child"]);
     assert.ok(isRunning(child));
@@ -93,7 +95,11 @@ describe("process driver", () => {
       const closed = await newDataDir();
       try {
         await chmod(closed, 0o700);
-        const driver = new ProcessDriver({ dataDir: closed, stopGraceMs: 100 });
+        const driver = new ProcessDriver({
+          dataDir: closed,
+          stopGraceMs: 100,
+          network: processNetwork(),
+        });
         const { vm } = await boot(driver, "vmm-ignores-sigterm");
         assert.equal((await stat(`/proc/${vm.pid}`)).uid, 0);
         await driver.destroy(vm.id);

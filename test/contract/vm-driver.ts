@@ -222,7 +222,8 @@ export async function newDataDir(): Promise<string> {
 export function specOf(image: RuntimeImage, spec: Partial<VmSpec> = {}): VmSpec {
   const id = randomUUID();
   const name = `fn-tested-${id.slice(0, 8)}`;
-  return { id, name, functionId: randomUUID(), image, vcpus: 1, memoryMib: 256, ...spec };
+  const size = { vcpus: 1, memoryMib: 256 };
+  return { id, name, functionId: randomUUID(), image, ...size, egress: "none", ...spec };
 }
 
 /** Whether a process runs; one of which only the exit status is left does not. */

@@ -1,6 +1,7 @@
 import { ProcessDriver } from "../../src/drivers/process/driver.ts";
 import { QemuDriver } from "../../src/drivers/qemu/driver.ts";
 import type { VmDriver } from "../../src/ports/vm-driver.ts";
+import { processNetwork, userNetwork } from "./networks.ts";
 
 /**
  * A manager that boots one VM, or restores it from the snapshot that it is given, prints its process
@@ -8,7 +9,9 @@ import type { VmDriver } from "../../src/ports/vm-driver.ts";
  */
 const [, , kind, dataDir = "", spec = "", snapshot] = process.argv;
 const driver: VmDriver =
-  kind === "qemu" ? new QemuDriver({ dataDir }) : new ProcessDriver({ dataDir });
+  kind === "qemu"
+    ? new QemuDriver({ dataDir, network: userNetwork() })
+    : new ProcessDriver({ dataDir, network: processNetwork() });
 const limit = AbortSignal.timeout(60_000);
 const restored =
   snapshot && driver.snapshots?.restore(JSON.parse(spec), JSON.parse(snapshot), limit);

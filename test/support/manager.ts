@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FireletClient } from "../../src/client/client.ts";
 import type { FunctionItem } from "../../src/api/schemas.ts";
+import { within } from "./network-world.ts";
+import { type Reach, reachNamespace } from "./reach-namespace.ts";
 import { waitUntil } from "./wait-until.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -15,12 +17,17 @@ export interface ManagerOptions {
   readonly dataDir?: string;
   /** A folder of built images to share; needed for `qemu`. */
   readonly images?: string;
+  /** The path of a network namespace to run in; that of the test unless given. */
+  readonly namespace?: string;
   /** Settings beside those, as variables of its environment. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Base snapshots that no test may come to would only take the processors from those that run. */
-const defaults = { NO_COLOR: "1", FIRELET_SNAPSHOTS_PREPARE: "false" };
+/**
+ * Base snapshots that no test may come to would only take the processors from those that run.
+ * Functions that connect to nothing leave this host as it is: it need not pass packets on for them.
+ */
+const defaults = { NO_COLOR: "1", FIRELET_SNAPSHOTS_PREPARE: "false", FIRELET_EGRESS: "none" };
 
 /** A manager as users start it: a process of its own, on a free port. */
 export class TestManager {
@@ -28,17 +35,19 @@ export class TestManager {
   readonly client: FireletClient;
   readonly dataDir: string;
   readonly #process: ChildProcess;
+  readonly #reach: Reach | undefined;
   readonly #output: () => string;
   readonly #removeData: boolean;
 
   private constructor(
     child: ChildProcess,
-    place: { url: string; dataDir: string; removeData: boolean },
+    place: { url: string; reach: Reach | undefined; dataDir: string; removeData: boolean },
     output: () => string,
   ) {
     this.#process = child;
     this.url = place.url;
     this.dataDir = place.dataDir;
+    this.#reach = place.reach;
     this.#removeData = place.removeData;
     this.#output = output;
     this.client = new FireletClient(place.url);
@@ -51,7 +60,9 @@ export class TestManager {
     const flags = ["--driver", options.driver, "--port", "0", "--data", dataDir, "--yes"];
     const node = [process.execPath, "--disable-warning=ExperimentalWarning"];
     // However the test ends, its manager ends with it.
-    const child = spawn("setpriv", ["--pdeathsig", "KILL", ...node, script, "up", ...flags], {
+    const into = options.namespace === undefined ? [] : within(options.namespace);
+    const command = [...into, "setpriv", "--pdeathsig", "KILL", ...node, script, "up", ...flags];
+    const child = spawn(command[0]!, command.slice(1), {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...defaults, ...options.env },
     });
@@ -59,8 +70,8 @@ export class TestManager {
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (text: string) => (output += text));
     }
-    const url = await listening(child, () => output);
-    const place = { url, dataDir, removeData: options.dataDir === undefined };
+    const { url, reach } = await listening(child, () => output, options.namespace);
+    const place = { url, reach, dataDir, removeData: options.dataDir === undefined };
     return new TestManager(child, place, () => output);
   }
 
@@ -76,7 +87,7 @@ export class TestManager {
   /** Ends it as an operator would; resolves to its exit status. */
   async stop(): Promise<number | null> {
     const status = await this.#end("SIGTERM");
-    if (this.#removeData) await rm(this.dataDir, { recursive: true });
+    if (this.#removeData) await rm(this.dataDir, { recursive: true, force: true });
     return status;
   }
 
@@ -86,6 +97,7 @@ export class TestManager {
   }
 
   async #end(signal: NodeJS.Signals): Promise<number | null> {
+    await this.#reach?.[Symbol.asyncDispose]();
     const { exitCode, signalCode } = this.#process;
     if (exitCode !== null || signalCode !== null) return exitCode;
     this.#process.kill(signal);
@@ -135,18 +147,27 @@ async function linkImages(dataDir: string, images: string): Promise<void> {
   });
 }
 
-async function listening(child: ChildProcess, output: () => string): Promise<string> {
+/** Where a manager listens, once it answers; through `reach` where it is in another namespace. */
+async function listening(
+  child: ChildProcess,
+  output: () => string,
+  namespace: string | undefined,
+): Promise<{ url: string; reach: Reach | undefined }> {
   let url: string | undefined;
+  let reach: Reach | undefined;
   await waitUntil(
     "the manager listens",
     async () => {
       if (child.exitCode !== null) throw new Error(`The manager ended: ${output()}`);
-      url = /http:\/\/127\.0\.0\.1:\d+/.exec(output())?.[0];
-      return url !== undefined && (await isHealthy(url));
+      const [said, port] = /http:\/\/127\.0\.0\.1:(\d+)/.exec(output()) ?? [];
+      if (said === undefined) return false;
+      if (namespace !== undefined) reach ??= await reachNamespace(namespace, Number(port));
+      url = reach === undefined ? said : `http://127.0.0.1:${reach.port}`;
+      return isHealthy(url);
     },
     60_000,
   );
-  return url ?? "";
+  return { url: url ?? "", reach };
 }
 
 async function isHealthy(url: string): Promise<boolean> {

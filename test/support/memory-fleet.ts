@@ -5,6 +5,7 @@ import { Snapshots } from "../../src/fleet/snapshots.ts";
 import { Semaphore } from "../../src/lib/semaphore.ts";
 import type { SnapshotStore } from "../../src/ports/snapshot-store.ts";
 import { FakeVms } from "./fake-vms.ts";
+import { MemoryNetwork } from "./memory-network.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { functionRecord } from "./records.ts";
 
@@ -17,6 +18,7 @@ export function memoryHost({ store, capacity }: MemoryHostOptions = {}) {
   const image = { kind: "host", runtime: "node", argv: ["node"] } as const;
   const parts = {
     driver: vms,
+    network: new MemoryNetwork(),
     runtimeClient: vms,
     clock,
     log: silent,

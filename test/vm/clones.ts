@@ -16,6 +16,7 @@ import { systemClock } from "../../src/os/system-clock.ts";
 import type { GuestConnection } from "../../src/ports/runtime-client.ts";
 import { HttpRuntimeClient } from "../../src/runtime/http-runtime-client.ts";
 import { newDataDir, specOf } from "../contract/vm-driver.ts";
+import { userNetwork } from "../support/networks.ts";
 
 /** What a runtime brings to the suite of clones. */
 export interface CloneSubject {
@@ -156,7 +157,11 @@ class CloneNest {
     await mkdir(folder, { mode: 0o700 });
     const base = { memory: join(folder, "base.memory"), state: join(folder, "base.state") };
     const snapshot = { memory: join(folder, "memory"), state: join(folder, "state") };
-    const nest = new CloneNest(new QemuDriver({ dataDir }), image, snapshot);
+    const nest = new CloneNest(
+      new QemuDriver({ dataDir, network: userNetwork() }),
+      image,
+      snapshot,
+    );
     const signal = AbortSignal.timeout(120_000);
     const bundle = {
       revision: 1,

@@ -9,6 +9,7 @@ import { QemuDriver } from "../../src/drivers/qemu/driver.ts";
 import { runCommand } from "../../src/os/run-command.ts";
 import { clockMessage, wakeMessage } from "../../src/runtime/wake-message.ts";
 import { newDataDir, specOf } from "../contract/vm-driver.ts";
+import { userNetwork } from "../support/networks.ts";
 import { temporaryFolder } from "../support/package-sources.ts";
 import { RuntimeGuest } from "../support/runtime-guest.ts";
 import { vmImages } from "../support/vm-images.ts";
@@ -54,7 +55,7 @@ describe("the system in a VM", { skip }, async () => {
   after(() => rm(dataDir, { recursive: true }));
 
   const start = async (t: TestContext, image: VmImage = python) => {
-    const driver = new QemuDriver({ dataDir });
+    const driver = new QemuDriver({ dataDir, network: userNetwork() });
     const vm = await driver.boot(specOf(image), AbortSignal.timeout(120_000));
     const server = {
       address: vm.address,

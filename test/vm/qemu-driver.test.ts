@@ -10,6 +10,7 @@ import { snapshotSuite } from "../contract/vm-driver-snapshots.ts";
 import { strayVmSuite } from "../contract/vm-driver-strays.ts";
 import { RuntimeGuest } from "../support/runtime-guest.ts";
 import { vmImages } from "../support/vm-images.ts";
+import { userNetwork } from "../support/networks.ts";
 
 const { images, skip } = await vmImages("node");
 
@@ -26,7 +27,8 @@ describe("VM driver on real microVMs", { skip }, async () => {
 
   const subject = {
     label: "qemu",
-    create: (options: { dataDir: string; bootTimeoutMs?: number }) => new QemuDriver(options),
+    create: (options: { dataDir: string; bootTimeoutMs?: number }) =>
+      new QemuDriver({ ...options, network: userNetwork() }),
     image: node,
     broken: { image: { ...node, rootfs: noSystem }, words: /it is neither squashfs nor ext4/ },
     silent: node,
@@ -43,10 +45,13 @@ describe("VM driver on real microVMs", { skip }, async () => {
     });
     after(() => rm(dataDir, { recursive: true }));
     const boot = (image = node) =>
-      new QemuDriver({ dataDir }).boot(specOf(image), AbortSignal.timeout(60_000));
+      new QemuDriver({ dataDir, network: userNetwork() }).boot(
+        specOf(image),
+        AbortSignal.timeout(60_000),
+      );
 
     it("starts its VMM without privileges, in QEMU's sandbox, with a control socket of its own", async () => {
-      const driver = new QemuDriver({ dataDir });
+      const driver = new QemuDriver({ dataDir, network: userNetwork() });
       const vm = await driver.boot(specOf(node), AbortSignal.timeout(60_000));
       const status = await readFile(`/proc/${vm.pid}/status`, "utf8");
       assert.match(status, /^CapEff:\t0+$/m);
@@ -60,7 +65,7 @@ describe("VM driver on real microVMs", { skip }, async () => {
     it("boots an image in folders that only the manager can pass through", async () => {
       const image = { ...node, rootfs: join(folder, "closed") };
       await copyFile(node.rootfs, image.rootfs);
-      const driver = new QemuDriver({ dataDir });
+      const driver = new QemuDriver({ dataDir, network: userNetwork() });
       const vm = await driver.boot(specOf(image), AbortSignal.timeout(60_000));
       await driver.destroy(vm.id);
     });
@@ -77,7 +82,11 @@ describe("VM driver on real microVMs", { skip }, async () => {
     });
 
     it("says that emulation was asked for, and what QEMU promises under it", async () => {
-      const probe = await new QemuDriver({ dataDir, accelerator: "tcg" }).probe();
+      const probe = await new QemuDriver({
+        dataDir,
+        accelerator: "tcg",
+        network: userNetwork(),
+      }).probe();
       assert.ok(probe.usable);
       assert.equal(probe.accelerator, "tcg");
       assert.equal(probe.isolation, "emulated");
@@ -85,7 +94,7 @@ describe("VM driver on real microVMs", { skip }, async () => {
     });
 
     it("gives the guest a clock that is right and keeps time", async () => {
-      const driver = new QemuDriver({ dataDir });
+      const driver = new QemuDriver({ dataDir, network: userNetwork() });
       const { id, address } = await driver.boot(specOf(node), AbortSignal.timeout(60_000));
       const stop = () => driver.destroy(id);
       const guest = new RuntimeGuest({ address, stop, readConsole: async () => "" }, 8);

@@ -10,6 +10,7 @@ import { QemuDriver } from "../../src/drivers/qemu/driver.ts";
 import { newDataDir, specOf } from "../contract/vm-driver.ts";
 import { RuntimeGuest } from "../support/runtime-guest.ts";
 import { vmImages } from "../support/vm-images.ts";
+import { userNetwork } from "../support/networks.ts";
 
 const { images, skip } = await vmImages("node");
 
@@ -70,7 +71,7 @@ describe("network of a microVM in QEMU", { skip }, () => {
     await once(udp, "listening");
     tcpPort = (tcp.address() as { port: number }).port;
     udpPort = udp.address().port;
-    driver = new QemuDriver({ dataDir: await driverDir });
+    driver = new QemuDriver({ dataDir: await driverDir, network: userNetwork() });
     const image = images?.["node"];
     assert.ok(image);
     const vm = await driver.boot(specOf(image), AbortSignal.timeout(60_000));

@@ -6,6 +6,7 @@ import { pythonCases } from "../contract/runtime-cases-python.ts";
 import { runtimeServerSuite } from "../contract/runtime-server.ts";
 import { newDataDir, specOf } from "../contract/vm-driver.ts";
 import { vmImages } from "../support/vm-images.ts";
+import { userNetwork } from "../support/networks.ts";
 
 const { images, skip } = await vmImages("node", "python");
 
@@ -13,7 +14,7 @@ describe("runtime servers in real microVMs", { skip }, async () => {
   if (images === null) return;
   const dataDir = await newDataDir();
   after(() => rm(dataDir, { recursive: true }));
-  const driver = new QemuDriver({ dataDir });
+  const driver = new QemuDriver({ dataDir, network: userNetwork() });
   for (const [runtime, cases] of [
     ["node", nodeCases],
     ["python", pythonCases],

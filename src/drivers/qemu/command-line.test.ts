@@ -9,10 +9,8 @@ const guest = {
   name: "fn-hello-550e8400",
   vcpus: 2,
   memoryMib: 512,
-  host: "127.70.1.2",
-  port: 3000,
-  guestPort: 3000,
-};
+  network: { kind: "user", host: "127.70.1.2", port: 3000, guestPort: 3000 },
+} as const;
 
 /** The values that follow `flag`. */
 function valuesOf(argv: readonly string[], flag: string): string[] {
@@ -24,6 +22,13 @@ describe("qemuCommandLine", () => {
     const [network, ...more] = valuesOf(qemuCommandLine(emulated, guest), "-netdev");
     assert.equal(network, "user,id=net,restrict=on,ipv6=off,hostfwd=tcp:127.70.1.2:3000-:3000");
     assert.deepEqual(more, []);
+  });
+
+  it("connects a guest in a namespace to its tap, and tells it the way out", () => {
+    const argv = qemuCommandLine(emulated, { ...guest, network: { kind: "tap" } });
+    assert.deepEqual(valuesOf(argv, "-netdev"), ["tap,id=net,fd=TAP_FD"]);
+    assert.match(valuesOf(argv, "-append").join(), / firelet\.gateway=169\.254\.1\.1\b/);
+    assert.match(valuesOf(argv, "-append").join(), / firelet\.dns=169\.254\.1\.1\b/);
   });
 
   it("has nothing of QEMU's defaults, and its sandbox on", () => {

@@ -1,3 +1,5 @@
+import { tapFd } from "../shared/vm-namespace.ts";
+
 /** Where a QEMU runs its guests' instructions: on the processor, or in software. */
 export type Accelerator = "kvm" | "tcg";
 
@@ -14,13 +16,22 @@ export interface QemuGuest {
   readonly name: string;
   readonly vcpus: number;
   readonly memoryMib: number;
-  /** Where the host reaches the guest's port. */
-  readonly host: string;
-  readonly port: number;
-  readonly guestPort: number;
+  readonly network: QemuNetwork;
   /** For a guest whose memory is in a file: a template, or a clone of a snapshot. */
   readonly memory?: QemuMemory;
 }
+
+/** What the guest's network card is connected to. */
+export type QemuNetwork =
+  /** QEMU's own stack, which lets nothing out: the host's `host`:`port` is the guest's `guestPort`. */
+  | {
+      readonly kind: "user";
+      readonly host: string;
+      readonly port: number;
+      readonly guestPort: number;
+    }
+  /** A tap that QEMU inherits, in a namespace that is the guest's way out. */
+  | { readonly kind: "tap" };
 
 /** How a guest's memory lies in its file, which QEMU finds open as descriptor 6. */
 export interface QemuMemory {
@@ -41,8 +52,15 @@ export const incomingFd = 7;
 /** The control socket, in QEMU's working folder. */
 export const qmpSocket = "qmp.sock";
 
-/** Where QEMU's user network puts its only guest; init wants it with the prefix. */
-const guestAddress = "10.0.2.15/24";
+/** The guest's card is the same behind every tap, since clones have that of their template. */
+const guestMac = "02:fc:00:00:00:02";
+
+/** What init sets up in a guest; a guest without a way out is told of none, and fails at once. */
+const guestWords: Readonly<Record<QemuNetwork["kind"], readonly string[]>> = {
+  // Where QEMU's user network puts its only guest.
+  user: ["firelet.ip=10.0.2.15/24"],
+  tap: ["firelet.ip=169.254.1.2/29", "firelet.gateway=169.254.1.1", "firelet.dns=169.254.1.1"],
+};
 
 type Argv = [string, ...string[]];
 
@@ -51,20 +69,11 @@ type Argv = [string, ...string[]];
  * 3, 4 and 5, since its user may be unable to pass through the folders they are in.
  */
 export function qemuCommandLine(machine: QemuMachine, guest: QemuGuest): Argv {
-  const { name, vcpus, memoryMib, host, port, memory } = guest;
-  const network = [
-    "user",
-    "id=net",
-    // The guest reaches nothing: not the host's loopback services at 10.0.2.2, no name server,
-    // nothing outside. Only connections that the host makes to its forwarded port come in.
-    "restrict=on",
-    "ipv6=off",
-    `hostfwd=tcp:${host}:${port}-:${guest.guestPort}`,
-  ].join(",");
+  const { name, vcpus, memoryMib, network, memory } = guest;
   return [
     ...machineArguments(machine, memoryMib, memory),
     ...kernelArguments(machine, [
-      `firelet.ip=${guestAddress}`,
+      ...guestWords[network.kind],
       `firelet.hostname=${hostName(name)}`,
     ]),
     ...[
@@ -73,8 +82,8 @@ export function qemuCommandLine(machine: QemuMachine, guest: QemuGuest): Argv {
       ["-add-fd", `fd=${rootfsFd},set=1`],
       ["-drive", "id=root,if=none,format=raw,readonly=on,file=/dev/fdset/1"],
       ["-device", "virtio-blk-device,drive=root"],
-      ["-netdev", network],
-      ["-device", "virtio-net-device,netdev=net"],
+      ["-netdev", netdev(network)],
+      ["-device", `virtio-net-device,netdev=net,mac=${guestMac}`],
       ["-object", "rng-random,id=rng,filename=/dev/urandom"],
       ["-device", "virtio-rng-device,rng=rng"],
       ["-device", "virtio-serial-device"],
@@ -86,6 +95,20 @@ export function qemuCommandLine(machine: QemuMachine, guest: QemuGuest): Argv {
     ].flat(),
     ...control,
   ];
+}
+
+function netdev(network: QemuNetwork): string {
+  if (network.kind === "tap") return `tap,id=net,fd=${tapFd}`;
+  const { host, port, guestPort } = network;
+  return [
+    "user",
+    "id=net",
+    // The guest reaches nothing: not the host's loopback services at 10.0.2.2, no name server,
+    // nothing outside. Only connections that the host makes to its forwarded port come in.
+    "restrict=on",
+    "ipv6=off",
+    `hostfwd=tcp:${host}:${port}-:${guestPort}`,
+  ].join(",");
 }
 
 /** What Linux takes as the name of a host: 64 bytes, of which DNS allows 63 in a label. */

@@ -8,7 +8,7 @@ import { VmRunner, type VmRunnerOptions } from "../shared/vm-runner.ts";
 import type { VmUser } from "../shared/vm-user.ts";
 import { qmpSocket, type QemuMachine } from "./command-line.ts";
 import { restrictSocket } from "./control-socket.ts";
-import { qemuLaunch, vmImage } from "./launch.ts";
+import { qemuLaunch, qemuNetwork, vmImage } from "./launch.ts";
 import { probeQemu, type QemuHost } from "./probe.ts";
 import { QemuSnapshots } from "./snapshots.ts";
 import type { ProbeImage } from "./trial.ts";
@@ -49,6 +49,7 @@ export class QemuDriver implements VmDriver {
     this.snapshots = new QemuSnapshots({
       runner: this.#runner,
       host: (spec) => this.#machineFor(spec),
+      network: options.network.facts.kind,
     });
   }
 
@@ -81,7 +82,8 @@ export class QemuDriver implements VmDriver {
   readonly #bootEntry = bootEntry(
     async (spec, { address }) => {
       const { machine } = await this.#machineFor(spec);
-      return qemuLaunch({ machine, spec, address });
+      const network = qemuNetwork(this.#options.network.facts.kind, address);
+      return qemuLaunch({ machine, spec, network });
     },
     async (spec, started, until) => {
       if (spec.template === undefined) await restrictSocket(join(started.runFolder, qmpSocket));

@@ -3,25 +3,26 @@ import { type FileHandle, open, stat } from "node:fs/promises";
 import type { VmImage } from "../../core/runtime.ts";
 import type { SnapshotFiles } from "../../core/snapshot.ts";
 import { type GuestAddress, guestPort, type VmSpec } from "../../core/vm.ts";
+import type { NetworkKind } from "../../ports/network.ts";
 import { runCommand } from "../../os/run-command.ts";
 import { openAll } from "../shared/open-all.ts";
 import type { VmLaunch } from "../shared/vm-launch.ts";
-import { qemuCommandLine, type QemuMachine } from "./command-line.ts";
+import { qemuCommandLine, type QemuMachine, type QemuNetwork } from "./command-line.ts";
 
 /** What a QEMU is started for. */
 export interface QemuStart {
   readonly machine: QemuMachine;
   readonly spec: VmSpec;
-  readonly address: GuestAddress;
+  readonly network: QemuNetwork;
   /** The snapshot that it is restored from; absent where it boots. */
   readonly from?: SnapshotFiles;
 }
 
 /** How QEMU is started for a VM; makes the memory file of a template. */
-export async function qemuLaunch({ machine, spec, address, from }: QemuStart): Promise<VmLaunch> {
+export async function qemuLaunch({ machine, spec, network, from }: QemuStart): Promise<VmLaunch> {
   const { name, vcpus, memoryMib, template } = spec;
   const incoming = from !== undefined;
-  const guest = { name, vcpus, memoryMib, guestPort, ...address };
+  const guest = { name, vcpus, memoryMib, network };
   const memory = template !== undefined || incoming ? { shared: !!template, incoming } : undefined;
   const files = await openFiles(spec, from);
   return {
@@ -77,6 +78,11 @@ async function checkMemory(path: string, memoryMib: number): Promise<void> {
   const wanted = memoryMib * 2 ** 20;
   if (size === wanted) return;
   throw new Error(`the memory of its snapshot has ${size} bytes, not ${wanted}: ${path}`);
+}
+
+/** How QEMU is connected in a network of this kind. */
+export function qemuNetwork(kind: NetworkKind, address: GuestAddress): QemuNetwork {
+  return kind === "namespace" ? { kind: "tap" } : { kind: "user", guestPort, ...address };
 }
 
 export function vmImage({ image }: Pick<VmSpec, "image">): VmImage {

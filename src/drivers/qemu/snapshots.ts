@@ -6,11 +6,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, PlatformError } from "../../core/errors.ts";
 import type { SnapshotConditions, SnapshotFiles } from "../../core/snapshot.ts";
 import { guestPort, type VmSpec } from "../../core/vm.ts";
+import type { NetworkKind } from "../../ports/network.ts";
 import type { PausedVm, VmSnapshots } from "../../ports/vm-driver.ts";
 import type { StartedVmm, VmEntry } from "../shared/vm-launch.ts";
 import type { VmRunner } from "../shared/vm-runner.ts";
 import { incomingFd, qemuCommandLine, qmpSocket, type QemuMachine } from "./command-line.ts";
-import { qemuLaunch, vmImage } from "./launch.ts";
+import { qemuLaunch, qemuNetwork, vmImage } from "./launch.ts";
 import { restrictSocket } from "./control-socket.ts";
 import { QmpConnection } from "./qmp.ts";
 import { StateReceiver } from "./state-receiver.ts";
@@ -20,6 +21,7 @@ export interface QemuSnapshotsDeps {
   readonly runner: VmRunner;
   /** The machine that guests of this image get, and the version of QEMU. */
   readonly host: (spec: VmSpec) => Promise<{ machine: QemuMachine; version: string }>;
+  readonly network: NetworkKind;
 }
 
 /** How long QEMU may take to write or read the state of a machine; it takes some 15 ms. */
@@ -56,9 +58,7 @@ export class QemuSnapshots implements VmSnapshots {
       { ...machine, counterKhz: rounded },
       {
         name: "name",
-        host: "host",
-        port: guestPort,
-        guestPort,
+        network: qemuNetwork(this.#deps.network, { host: "host", port: guestPort }),
         vcpus,
         memoryMib,
         memory: { shared: false, incoming: true },
@@ -122,7 +122,8 @@ export class QemuSnapshots implements VmSnapshots {
     return {
       launch: async (spec, { address }) => {
         const { machine } = await this.#deps.host(spec);
-        return qemuLaunch({ machine, spec, address, from });
+        const network = qemuNetwork(this.#deps.network, address);
+        return qemuLaunch({ machine, spec, network, from });
       },
       becomeReady: async (spec, started, until) => {
         const control = await this.hold(spec, started, until);

@@ -10,13 +10,14 @@ import {
   readyBeforeExit,
   startChild,
 } from "../../os/child-process.ts";
+import type { VmNetwork } from "../../ports/network.ts";
 import type { RunningVm, VmExit } from "../../ports/vm-driver.ts";
 import { BoundedLog } from "./bounded-log.ts";
 import type { VmCgroup, VmCgroups } from "./cgroup.ts";
-import type { LoopbackAddresses } from "./loopback-address.ts";
 import { describeProcess, killAllOf, writeJournal } from "./process-journal.ts";
 import type { VmFolder } from "./vm-folder.ts";
 import type { VmEntry, VmLaunch, Vmm } from "./vm-launch.ts";
+import { entering } from "./vm-namespace.ts";
 import { confined, type VmUser } from "./vm-user.ts";
 
 export interface VmProcessOptions {
@@ -24,7 +25,7 @@ export interface VmProcessOptions {
   readonly entry: VmEntry;
   readonly folder: VmFolder;
   readonly cgroups: VmCgroups;
-  readonly addresses: LoopbackAddresses;
+  readonly network: VmNetwork;
   readonly bootTimeoutMs: number;
   readonly stopGraceMs: number;
   /** Called when the VM has gone from the manager's hands. */
@@ -107,32 +108,37 @@ export class VmProcess {
   }
 
   async #start(signal: AbortSignal): Promise<RunningVm> {
-    const { vmm, entry, folder, cgroups, addresses, bootTimeoutMs } = this.#options;
+    const { vmm, entry, folder, cgroups, network, bootTimeoutMs } = this.#options;
     const stop = AbortSignal.any([signal, this.#destruction.signal]);
-    const address = await addresses.acquire();
-    this.#undo.defer(() => address.release());
-    const { host, port } = address;
-    const place = { address: { host, port }, runFolder: folder.run };
+    const lease = await network.acquire(this.#spec.id, this.#spec.egress);
+    this.#undo.defer(() => lease.release());
+    const place = { address: lease.address, runFolder: folder.run };
     await folder.create(this.#spec, place.address);
     this.#undo.defer(() => folder.remove());
     const group = cgroups.create(this.#spec.id, vmm.limitsFor(this.#spec), folder.groups);
     this.#undo.defer(() => group.remove());
-    const user = await vmm.userFor(this.#spec, address.slot, folder.path);
+    const user = await vmm.userFor(this.#spec, lease.slot, folder.path);
     if (user !== null) await folder.handOver(user);
     const console = await this.#openLog(folder.consoleLog);
     const vmmLog = vmm.stderr === "vmm" ? await this.#openLog(folder.vmmLog) : console;
+    const logs = { console, vmm: vmmLog };
     // Last, since it opens files, which only starting the program closes.
     const launch = await entry.launch(this.#spec, place);
-    const { child, exited } = await this.#spawn(launch, user, group, { console, vmm: vmmLog });
+    const argv = entering(lease.namespace, confined(launch.argv, user));
+    const { child, exited } = await this.#spawn({ ...launch, argv }, user, group, logs);
     await journal(folder, child, user, false);
 
     const startedAt = new Date();
     const deadline = AbortSignal.timeout(bootTimeoutMs);
     const started = { ...place, console: console.tail, exited: child.exited };
     // The kernel takes up to 20 ms to move a process, and the VMM longer to come to its guest. No
-    // code of a function runs before this resolves.
+    // code of a function runs before this resolves, and so before its policy holds.
     const ready = (until: AbortSignal) =>
-      Promise.all([group.add(child.pid), entry.becomeReady(this.#spec, started, until)]);
+      Promise.all([
+        group.add(child.pid),
+        lease.ready,
+        entry.becomeReady(this.#spec, started, until),
+      ]);
     try {
       await readyBeforeExit(child, ready, AbortSignal.any([stop, deadline]));
     } catch (error) {
@@ -161,7 +167,7 @@ export class VmProcess {
     logs: VmLogs,
   ): Promise<StartedVm> {
     const { folder, stopGraceMs } = this.#options;
-    const child = await startWith(launch, user, folder.run);
+    const child = await startWith(launch, folder.run);
     this.#child = child;
     const drained = Promise.all([logs.console.drain(child.stdout), logs.vmm.drain(child.stderr)]);
     this.#undo.defer(async () => {
@@ -186,11 +192,11 @@ export class VmProcess {
   }
 }
 
-async function startWith(launch: VmLaunch, user: VmUser | null, cwd: string): Promise<Child> {
+async function startWith(launch: VmLaunch, cwd: string): Promise<Child> {
   const { argv, env, files, input = false } = launch;
   try {
     const descriptors = files.map((file) => file.fd);
-    return await startChild(confined(argv, user), { cwd, env, descriptors, input });
+    return await startChild(argv, { cwd, env, descriptors, input });
   } finally {
     await Promise.all(files.map((file) => file.close()));
   }

@@ -1,9 +1,9 @@
 import { messageOf, PlatformError } from "../../core/errors.ts";
 import type { VmSpec } from "../../core/vm.ts";
+import type { VmNetwork } from "../../ports/network.ts";
 import type { RunningVm } from "../../ports/vm-driver.ts";
 import { readLogEnd } from "./bounded-log.ts";
 import { VmCgroups } from "./cgroup.ts";
-import { LoopbackAddresses } from "./loopback-address.ts";
 import { printable } from "./output-tail.ts";
 import { killJournaled, readJournal } from "./process-journal.ts";
 import { VmFolders } from "./vm-folder.ts";
@@ -12,6 +12,8 @@ import { VmProcess } from "./vm-process.ts";
 
 export interface VmRunnerOptions {
   readonly dataDir: string;
+  /** Where VMs get their addresses, and what they may connect to. */
+  readonly network: VmNetwork;
   /** How long a guest may take from its start to its first answer; 60 s unless told. */
   readonly bootTimeoutMs?: number;
   /** How long a VM may take to end by itself before it is killed; 2 s unless told. */
@@ -28,10 +30,12 @@ export class VmRunner {
   readonly #stopGraceMs: number;
   readonly #folders: VmFolders;
   readonly #cgroups: VmCgroups;
-  readonly #addresses = new LoopbackAddresses();
+  readonly #network: VmNetwork;
   readonly #vms = new Map<string, VmProcess>();
 
-  constructor(vmm: Vmm, { dataDir, bootTimeoutMs = 60_000, stopGraceMs = 2_000 }: VmRunnerOptions) {
+  constructor(vmm: Vmm, options: VmRunnerOptions) {
+    const { dataDir, network, bootTimeoutMs = 60_000, stopGraceMs = 2_000 } = options;
+    this.#network = network;
     this.#vmm = vmm;
     this.#bootTimeoutMs = bootTimeoutMs;
     this.#stopGraceMs = stopGraceMs;
@@ -55,7 +59,7 @@ export class VmRunner {
       entry,
       folder,
       cgroups: this.#cgroups,
-      addresses: this.#addresses,
+      network: this.#network,
       bootTimeoutMs: this.#bootTimeoutMs,
       stopGraceMs: this.#stopGraceMs,
       onGone: () => this.#vms.delete(spec.id),

@@ -5,10 +5,10 @@ import { startChild } from "../../os/child-process.ts";
 
 /**
  * The first of the user ids that VMs run under. No account has them and systemd hands them to
- * nobody; each of the 2^22 loopback addresses has one.
+ * nobody; each of the 2^22 loopback addresses has one, and each of at most 2^24 network namespaces.
  */
 const firstUid = 1_900_000_000;
-const lastUid = firstUid + 2 ** 22 - 1;
+const lastUid = firstUid + 2 ** 22 + 2 ** 24 - 1;
 
 /** Whom a VM's process runs as: nobody else on this host. */
 export interface VmUser {

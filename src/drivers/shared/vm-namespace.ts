@@ -1,0 +1,22 @@
+import { join } from "node:path";
+
+import type { NetworkNamespace } from "../../ports/network.ts";
+
+/** Stands in a VMM's arguments for the descriptor of its tap device. */
+export const tapFd = "TAP_FD";
+
+const withTap = join(import.meta.dirname, "with-tap.pl");
+
+/**
+ * Wraps `argv` so that it runs in the network namespace, with the namespace's tap open and the
+ * descriptor's number in the place of `TAP_FD`. It replaces itself by the program, so the process
+ * id stays. Needs root; null is the manager's own namespace.
+ */
+export function entering(
+  namespace: NetworkNamespace | null,
+  argv: readonly [string, ...string[]],
+): readonly [string, ...string[]] {
+  if (namespace === null) return argv;
+  const { path, tap } = namespace;
+  return ["nsenter", `--net=${path}`, "--", "perl", withTap, tap, ...argv];
+}

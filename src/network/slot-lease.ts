@@ -1,0 +1,118 @@
+import { type Egress, egressRules, mayLookUp } from "../core/egress.ts";
+import { guestPort } from "../core/vm.ts";
+import type { NetworkLease, NetworkUse } from "../ports/network.ts";
+import {
+  openedBy,
+  openingScript,
+  policyScript,
+  type ResolvedAddress,
+  type SlotPolicy,
+} from "./egress-rules.ts";
+import { listTable, loadRules } from "./nft.ts";
+import { readSlotReport } from "./slot-report.ts";
+import { slotTable } from "./slot-rules.ts";
+import { inside, namespacePath, type Slot } from "./slot.ts";
+
+/** How many refused names are kept for whoever asks. */
+const namesKept = 100;
+
+/** Slots have user ids beyond those of the loopback addresses that VMs without a slot have. */
+export const firstSlotNumber = 2 ** 22;
+
+export interface SlotLeaseOptions {
+  readonly slot: Slot;
+  /** What the operator allows all functions. */
+  readonly hostEgress: Egress;
+  readonly egress: Egress;
+  /** Gives the slot back. Never rejects. */
+  readonly giveBack: () => Promise<void>;
+}
+
+/** A slot while it is one VM's: its policy, the names it looked up, and what it was refused. */
+export class SlotLease implements NetworkLease {
+  readonly address;
+  readonly slot: number;
+  readonly namespace;
+  readonly ready: Promise<void>;
+  readonly #options: SlotLeaseOptions;
+  readonly #path: string;
+  /** Policies and opened addresses go to the kernel in the order in which they came. */
+  #changes: Promise<unknown> = Promise.resolve();
+  #egress: Egress;
+  /** What the kernel keeps to now; null before the first. */
+  #policy: SlotPolicy | null = null;
+  readonly #refusedNames = new Set<string>();
+  #released: Promise<void> | undefined;
+
+  constructor(options: SlotLeaseOptions) {
+    const { slot } = options;
+    this.#options = options;
+    this.#path = namespacePath(slot);
+    this.#egress = options.egress;
+    this.address = { host: slot.address, port: guestPort };
+    this.slot = firstSlotNumber + slot.index;
+    this.namespace = { path: this.#path, tap: inside.tap };
+    this.ready = this.setEgress(options.egress);
+    // Whoever starts the VM is told; where it is not started, nobody misses the policy.
+    void this.ready.catch(() => undefined);
+  }
+
+  setEgress(egress: Egress): Promise<void> {
+    return this.#inTurn(async () => {
+      const policy = {
+        epoch: (this.#policy?.epoch ?? 0) + 1,
+        host: egressRules(this.#options.hostEgress),
+        function: egressRules(egress),
+      };
+      await loadRules(policyScript(policy, this.#policy), this.#path);
+      this.#policy = policy;
+      this.#egress = egress;
+    });
+  }
+
+  /** Whether both policies let `name` be looked up. */
+  mayLookUp(name: string): boolean {
+    const policy = this.#policy;
+    return policy !== null && mayLookUp(policy.host, name) && mayLookUp(policy.function, name);
+  }
+
+  /** Resolves when the guest may connect to what `name` stands for, as far as its policy has it. */
+  async admit(name: string, addresses: readonly ResolvedAddress[]): Promise<void> {
+    await this.#inTurn(async () => {
+      const opened = this.#policy === null ? [] : openedBy(this.#policy, name, addresses);
+      if (opened.length > 0) await loadRules(openingScript(opened), this.#path);
+    });
+  }
+
+  refused(name: string): void {
+    this.#refusedNames.delete(name);
+    this.#refusedNames.add(name);
+    const [oldest] = this.#refusedNames;
+    if (this.#refusedNames.size > namesKept && oldest !== undefined) {
+      this.#refusedNames.delete(oldest);
+    }
+  }
+
+  async inspect(): Promise<NetworkUse> {
+    const [spoofing, traffic] = await Promise.all([
+      listTable("netdev firelet", this.#path),
+      listTable(slotTable, this.#path),
+    ]);
+    const refusedNames = [...this.#refusedNames];
+    return { egress: this.#egress, ...readSlotReport([spoofing, traffic]), refusedNames };
+  }
+
+  release(): Promise<void> {
+    this.#released ??= this.#changes.then(() => this.#options.giveBack());
+    return this.#released;
+  }
+
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const turn = this.#changes.then(() => {
+      if (this.#released !== undefined) throw new Error("its network was given back");
+      return change();
+    });
+    this.#changes = turn.catch(() => undefined);
+    return turn;
+  }
+}
