@@ -7,6 +7,7 @@ import { VmStoppedError, type FleetVm } from "./fleet-vm.ts";
 import type { HostBudget } from "./host-budget.ts";
 import { bundleOf } from "./load-code.ts";
 import type { Snapshots } from "./snapshots.ts";
+import { WrongClockError } from "./wake-clone.ts";
 
 /** Whose VMs these are. */
 export type VmOwner = Pick<FunctionRecord, "id" | "name" | "runtime" | "egress">;
@@ -35,7 +36,7 @@ export interface VmStarterDeps {
 /** A way for a VM to come up: out of its revision's snapshot, or from nothing, and the code goes in. */
 export type StartWay = "clone" | "boot";
 
-/** A clone did not come up, and its snapshot is out of use. */
+/** A clone did not come up; where that may be its snapshot's fault, that is out of use now. */
 class CloneFailedError extends Error {
   override readonly name = "CloneFailedError";
 }
@@ -63,7 +64,9 @@ export class VmStarter {
       await vm.wake(signal);
     } catch (error) {
       if (signal.aborted || !mayBeSnapshots(error)) throw error;
-      await snapshots.discard(snapshot, `its clone did not come up: ${messageOf(error)}`);
+      if (!(error instanceof WrongClockError)) {
+        await snapshots.discard(snapshot, `its clone did not come up: ${messageOf(error)}`);
+      }
       throw new CloneFailedError(messageOf(error), { cause: error });
     }
   }

@@ -14,7 +14,19 @@ const confirmLimitMs = 20_000;
 
 /** How late a clone's clock may be; 50 ms are promised. */
 const clockToleranceMs = 45;
-const clockCorrections = 5;
+
+/** How often it is corrected: on a busy host many a message takes longer than that. */
+const clockCorrections = 50;
+
+/** The host was too busy for a clone's clock to be set right, which says nothing of its snapshot. */
+export class WrongClockError extends PlatformError {
+  constructor(instance: string) {
+    super(
+      "vm_start_failed",
+      `Cannot start VM "${instance}": its clock is still off by more than ${clockToleranceMs} ms after ${clockCorrections} corrections`,
+    );
+  }
+}
 
 /**
  * Lets a restored VM run under an identity of its own: `instance`, fresh entropy, the time, and a
@@ -46,7 +58,7 @@ export async function wakeServer(
     const confirm = () => unlessGone(vm, instance, connection.confirm(wake, limit));
     // The message itself may have taken too long: a guest that just came up is slow.
     for (let corrections = 0; !isRight(await confirm(), clock); corrections += 1) {
-      if (corrections === clockCorrections) throw wrongClock(instance);
+      if (corrections === clockCorrections) throw new WrongClockError(instance);
       await snapshots.tell(vm.id, runtimeClient.clock(clock.now()));
     }
     return connection;
@@ -59,11 +71,6 @@ export async function wakeServer(
 /** Whether a clock that was read a moment ago is right; that moment counts as part of its error. */
 function isRight(guestTime: Date, clock: Clock): boolean {
   return Math.abs(clock.now().getTime() - guestTime.getTime()) <= clockToleranceMs;
-}
-
-function wrongClock(instance: string): PlatformError {
-  const message = `Cannot start VM "${instance}": its clock is still off by more than ${clockToleranceMs} ms after ${clockCorrections} corrections`;
-  return new PlatformError("vm_start_failed", message);
 }
 
 /** Waits for what a guest is asked; rejects with `vm_start_failed` where its VM ends first. */
