@@ -1,13 +1,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 
 import type { Egress } from "../../src/core/egress.ts";
 import type { NetworkLease, NetworkUse } from "../../src/ports/network.ts";
 import { inside } from "../../src/network/slot.ts";
 import type { HolderCommand, HolderOptions } from "./network-holder.ts";
 import { ended, within } from "./network-world.ts";
+
+const holderProgram = fileURLToPath(new URL("network-holder.ts", import.meta.url));
 
 export type HeldLease = Pick<NetworkLease, "address" | "slot"> & {
   readonly namespace: { readonly path: string; readonly tap: string };
@@ -24,8 +26,7 @@ export class HeldNetwork {
   }
 
   static async open(namespace: string, options: HolderOptions): Promise<HeldNetwork> {
-    const script = join(import.meta.dirname, "network-holder.ts");
-    const node = [process.execPath, "--disable-warning=ExperimentalWarning", script];
+    const node = [process.execPath, "--disable-warning=ExperimentalWarning", holderProgram];
     const [program, ...before] = within(namespace);
     const argv = [...before, "setpriv", "--pdeathsig", "KILL", ...node, JSON.stringify(options)];
     const child = spawn(program, argv, { stdio: ["pipe", "pipe", "inherit"] });

@@ -70,7 +70,12 @@ export class TestManager {
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (text: string) => (output += text));
     }
-    const { url, reach } = await listening(child, () => output, options.namespace);
+    const { url, reach } = await listening(child, () => output, options.namespace).catch(
+      (error: unknown) => {
+        child.kill("SIGKILL");
+        throw error;
+      },
+    );
     const place = { url, reach, dataDir, removeData: options.dataDir === undefined };
     return new TestManager(child, place, () => output);
   }

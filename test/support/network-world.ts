@@ -3,11 +3,14 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 import { runCommand } from "../../src/os/run-command.ts";
 import type { WorldServersConfig } from "./network-world-servers.ts";
 import { temporaryFolder } from "./package-sources.ts";
 import { waitUntil } from "./wait-until.ts";
+
+const serversProgram = fileURLToPath(new URL("network-world-servers.ts", import.meta.url));
 
 /** What the stand-in networks have, each at an address of its own. */
 export const world = {
@@ -46,6 +49,7 @@ export class NetworkWorld implements AsyncDisposable {
   readonly #outside: string;
   /** The certificate of whoever signed the one of `api.example.com`. */
   caCertificate = "";
+  readonly #tags = new Set<string>();
   readonly #undo = new AsyncDisposableStack();
 
   private constructor() {
@@ -85,7 +89,15 @@ export class NetworkWorld implements AsyncDisposable {
   async traces(): Promise<{ readonly links: readonly string[]; readonly tables: string }> {
     const links = JSON.parse(await this.run("ip", "-json", "link")) as { ifname: string }[];
     const names = links.map(({ ifname }) => ifname).filter((name) => name.startsWith("fl"));
-    return { links: names, tables: (await this.run("nft", "list", "tables")).trim() };
+    const tables = (await this.run("nft", "list", "tables")).trim();
+    for (const [, tag = ""] of tables.matchAll(/firelet_(\w+)/g)) this.#tags.add(tag);
+    return { links: names, tables };
+  }
+
+  /** The namespaces of all managers that `traces` has found on the host since it was made. */
+  async namespaces(): Promise<string[]> {
+    const names = (await this.run("ip", "netns", "list")).split("\n");
+    return names.filter((name) => this.#tags.has(name.split("-")[1] ?? ""));
   }
 
   /** Packets that came in from the host, by `<protocol> <to address>:<to port>`. */
@@ -239,8 +251,7 @@ export class NetworkWorld implements AsyncDisposable {
   }
 
   async #serve(namespace: string, config: WorldServersConfig): Promise<void> {
-    const script = join(import.meta.dirname, "network-world-servers.ts");
-    const child = spawnWithin(namespace, script, JSON.stringify(config));
+    const child = spawnWithin(namespace, serversProgram, JSON.stringify(config));
     this.#undo.defer(() => ended(child));
     let output = "";
     child.stdout?.on("data", (text: Buffer) => (output += text.toString()));

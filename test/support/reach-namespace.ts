@@ -1,10 +1,14 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 import { ended, spawnWithin } from "./network-world.ts";
 import { temporaryFolder } from "./package-sources.ts";
 import { waitUntil } from "./wait-until.ts";
+
+const relayProgram = fileURLToPath(new URL("namespace-relay.ts", import.meta.url));
 
 /** A port of this process's loopback that leads to one of a namespace's. */
 export interface Reach extends AsyncDisposable {
@@ -16,12 +20,7 @@ export async function reachNamespace(namespace: string, port: number): Promise<R
   await using undo = new AsyncDisposableStack();
   const folder = undo.use(await temporaryFolder());
   const path = join(folder.path, "relay.sock");
-  const relay = spawnWithin(
-    namespace,
-    join(import.meta.dirname, "namespace-relay.ts"),
-    path,
-    String(port),
-  );
+  const relay = spawnWithin(namespace, relayProgram, path, String(port));
   undo.defer(() => ended(relay));
   let output = "";
   relay.stdout?.on("data", (text: Buffer) => (output += text.toString()));
