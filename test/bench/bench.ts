@@ -15,6 +15,7 @@ import { writePage } from "./page.ts";
 import { readable, type Results, type Row } from "./results.ts";
 import { scaleOutLane } from "./scale-out-lane.ts";
 import { wakeLane } from "./wake-lane.ts";
+import { slotLane } from "./slot-lane.ts";
 import { warmLanes } from "./warm-lanes.ts";
 
 const lanes: readonly Lane[] = [
@@ -24,6 +25,7 @@ const lanes: readonly Lane[] = [
   scaleOutLane,
   memoryLane,
   growthLane,
+  slotLane,
 ];
 
 const { values } = parseArgs({

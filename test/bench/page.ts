@@ -58,6 +58,8 @@ const blocks: Readonly<Record<string, (results: Results) => string>> = {
       rows: rowsOf(results, "memory"),
       figure: "pss_mib",
     })}`,
+  network: (results) => table(results, ["network, 1 connection"], loadColumns),
+  slots: (results) => table(results, ["network of a VM"], [["take_ms", "there after"]]),
   functions: (results) =>
     table(
       results,

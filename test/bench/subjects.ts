@@ -13,12 +13,28 @@ export interface Setup {
   readonly standbyVms: number;
   /** Whether VMs are clones of snapshots. */
   readonly clones: boolean;
+  /** `network.mode`; namespaces where this host has them, unless given. */
+  readonly network?: "namespace" | "user";
 }
 
 export const setups = {
   standby: { name: "microVM, standing by", driver: "qemu", standbyVms: 2, clones: true },
   clone: { name: "microVM, clone", driver: "qemu", standbyVms: 0, clones: true },
   boot: { name: "microVM, cold boot", driver: "qemu", standbyVms: 0, clones: false },
+  namespace: {
+    name: "microVM, in a namespace",
+    driver: "qemu",
+    standbyVms: 0,
+    clones: true,
+    network: "namespace",
+  },
+  userNetwork: {
+    name: "microVM, user networking",
+    driver: "qemu",
+    standbyVms: 0,
+    clones: true,
+    network: "user",
+  },
   process: { name: "process driver", driver: "process", standbyVms: 0, clones: false },
 } as const satisfies Record<string, Setup>;
 
@@ -54,6 +70,7 @@ export class Firelet {
     const env = {
       FIRELET_SNAPSHOTS: String(setup.clones),
       FIRELET_STANDBY_VMS: String(setup.standbyVms),
+      FIRELET_NETWORK_MODE: setup.network ?? "auto",
     };
     return new Firelet(setup, await TestManager.start({ driver: setup.driver, ...images, env }));
   }

@@ -74,4 +74,8 @@ export const warmLanes: readonly Lane[] = [
     firelet(setups.clone, "python"),
     firelet(setups.process, "python"),
   ]),
+  warmLane("network, 1 connection", 1, [
+    firelet(setups.namespace, "node"),
+    firelet(setups.userNetwork, "node"),
+  ]),
 ];
