@@ -9,7 +9,7 @@ import type { UpFlags, UpServices } from "./cli/commands/up.ts";
 import type { DriverReport, ImageTools, PackageInstaller } from "./cli/machine.ts";
 import { FireletClient } from "./client/client.ts";
 import { type Config, type ConfigFlags, loadConfig } from "./config.ts";
-import { toDriverItem } from "./http/wire-mapping.ts";
+import { toDriverItem, toNetworkItem } from "./http/wire-mapping.ts";
 import { buildImages } from "./images/build-images.ts";
 import { imageBuildTools } from "./images/build-tools.ts";
 import { BuiltImageCatalog } from "./images/built-image-catalog.ts";
@@ -83,7 +83,9 @@ export async function probeDrivers(): Promise<DriverReport> {
   const drivers = createDrivers({ ...config.limits, ...config, network, images });
   const probes = await drivers.probeAll();
   return {
-    network: config.driver === "process" ? network.facts : await probeNetwork(config.network),
+    network: toNetworkItem(
+      config.driver === "process" ? network.facts : await probeNetwork(config.network),
+    ),
     drivers: probes.map(({ kind, probe }) => toDriverItem(kind, probe)),
     choice: await drivers.choose(config.driver).then(
       ({ driver, reason }) => ({ driver: driver.kind, reason }),

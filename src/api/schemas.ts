@@ -281,6 +281,7 @@ export const NetworkItem = Type.Object({
       "nothing out; host: that of the host, which everything is open to",
   }),
   outbound: Type.Boolean({ description: "Whether anything can get out" }),
+  egress: Egress,
   notes: Type.Array(Type.String(), { description: "Why it is not a namespace each" }),
 });
 export type NetworkItem = Static<typeof NetworkItem>;

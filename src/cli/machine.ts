@@ -45,10 +45,5 @@ export interface DriverReport {
   /** The driver that `auto` takes and why; null where none works. */
   readonly choice: { readonly driver: string; readonly reason: string } | null;
   /** What network VMs would have. */
-  readonly network: {
-    readonly kind: NetworkItem["kind"];
-    readonly outbound: boolean;
-    /** Why VMs have no namespace each. */
-    readonly notes: readonly string[];
-  };
+  readonly network: NetworkItem;
 }

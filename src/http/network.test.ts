@@ -7,8 +7,13 @@ import type { NetworkFacts } from "../ports/network.ts";
 const hello = { name: "hello", runtime: "node", code: "async function handler() {}" };
 const url = "/v1/functions/hello";
 
-const ownStack: NetworkFacts = { kind: "user", outbound: false, notes: ["nft is not installed"] };
-const ofHost: NetworkFacts = { kind: "host", outbound: true, notes: [] };
+const ownStack: NetworkFacts = {
+  kind: "user",
+  outbound: false,
+  egress: "none",
+  notes: ["nft is not installed"],
+};
+const ofHost: NetworkFacts = { kind: "host", outbound: true, egress: "internet", notes: [] };
 
 describe("networks over HTTP", () => {
   let memory: MemoryPlatform;
@@ -89,6 +94,7 @@ describe("networks over HTTP", () => {
 
   it("says what of a policy is not so on this host", async () => {
     const notes: (string | null)[] = [];
+    const narrow = memory.network.facts;
     await create();
     for (const facts of [memory.network.facts, ownStack, ofHost]) {
       memory.network.facts = facts;
@@ -96,6 +102,12 @@ describe("networks over HTTP", () => {
         notes.push((await put({ egress })).json().item.egress_note);
       }
     }
+    memory.network.facts = { ...narrow, egress: ["internet", "10.99.0.0/24"] };
+    const { item } = (await put({ egress: "internet" })).json();
+    assert.equal(
+      item.egress_note,
+      "At most what network.egress of this host allows: internet, 10.99.0.0/24",
+    );
     const [internet, none, openUser, closedUser, openHost, closedHost] = notes;
     assert.deepEqual([internet, none, closedUser], [null, null, null]);
     assert.match(openUser ?? "", /^Nothing gets out: .*\/v1\/host says why$/);

@@ -199,8 +199,8 @@ export function toVmNetworkItem(use: NetworkUse): VmNetworkItem {
   };
 }
 
-export function toNetworkItem({ kind, outbound, notes }: NetworkFacts): NetworkItem {
-  return { kind, outbound, notes: [...notes] };
+export function toNetworkItem({ kind, outbound, egress, notes }: NetworkFacts): NetworkItem {
+  return { kind, outbound, egress: toWireEgress(egress), notes: [...notes] };
 }
 
 export function toInstalledRuntime(runtime: CataloguedRuntime): Omit<RuntimeItem, "template"> {

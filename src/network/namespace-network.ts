@@ -6,13 +6,14 @@ import type { Egress } from "../core/egress.ts";
 import { formatIpv4, type Ipv4Block } from "../core/ipv4.ts";
 import type { Log } from "../ports/log.ts";
 import type { NetworkFacts, NetworkLease, NetworkUse, VmNetwork } from "../ports/network.ts";
+import { policyScript } from "./egress-rules.ts";
 import { hostRules, noHostRules } from "./host-rules.ts";
 import { NameServer } from "./name-server/name-server.ts";
 import type { NameClient } from "./name-server/responder.ts";
 import type { UpstreamServer } from "./name-server/upstream.ts";
 import { loadRules } from "./nft.ts";
 import { listNamespaces, removeSlot } from "./slot-commands.ts";
-import { SlotLease } from "./slot-lease.ts";
+import { firstPolicy, SlotLease } from "./slot-lease.ts";
 import { SlotPool } from "./slot-pool.ts";
 import { slotRules } from "./slot-rules.ts";
 import { gatewayOf, indexOfNamespace, type Slot, slotAt, type SlotPlan } from "./slot.ts";
@@ -43,7 +44,7 @@ const forwarding = "/proc/sys/net/ipv4/ip_forward";
 
 /** Gives each VM a network namespace of its own, with an address on this host, and its egress policy. */
 export class NamespaceNetwork implements VmNetwork, AsyncDisposable {
-  readonly facts: NetworkFacts = { kind: "namespace", outbound: true, notes: [] };
+  readonly facts: NetworkFacts;
   readonly #options: NamespaceNetworkOptions;
   readonly #plan: SlotPlan;
   readonly #pool: SlotPool;
@@ -55,6 +56,7 @@ export class NamespaceNetwork implements VmNetwork, AsyncDisposable {
   private constructor(options: NamespaceNetworkOptions) {
     const { dataDir, range, readySlots, log } = options;
     const tag = createHash("sha256").update(resolve(dataDir)).digest("hex").slice(0, 12);
+    this.facts = { kind: "namespace", outbound: true, egress: options.egress, notes: [] };
     this.#options = options;
     this.#plan = { tag, range };
     const rulesFor = (slot: Slot) => this.#rulesFor(slot);
@@ -154,14 +156,15 @@ export class NamespaceNetwork implements VmNetwork, AsyncDisposable {
   }
 
   #rulesFor(slot: Slot): string {
-    const { range, connections, bandwidthMbit } = this.#options;
+    const { range, connections, bandwidthMbit, egress } = this.#options;
     const { first, last } = range;
-    return slotRules(slot, {
+    const rules = slotRules(slot, {
       gateway: gatewayOf(this.#plan),
       range: `${formatIpv4(first)}-${formatIpv4(last)}`,
       namePort: this.#namePort,
       connections,
       bandwidthMbit,
     });
+    return rules + policyScript(firstPolicy(egress), null);
   }
 }

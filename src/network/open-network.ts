@@ -41,7 +41,7 @@ export type OpenNetwork = VmNetwork & Partial<AsyncDisposable>;
 /** The network of functions that are plain processes. */
 export function openHostNetwork(): OpenNetwork {
   const note = "Functions have the network of this host: no egress policy is kept";
-  return new LoopbackNetwork({ kind: "host", outbound: true, notes: [note] });
+  return new LoopbackNetwork({ kind: "host", outbound: true, egress: "internet", notes: [note] });
 }
 
 /**
@@ -76,9 +76,9 @@ export async function probeNetwork(settings: NetworkSettings): Promise<NetworkFa
     const trial = { ...settings, egress: "none", readySlots: 1 } as const;
     const network = await openNetwork(trial, { dataDir, log });
     await network[Symbol.asyncDispose]?.();
-    return network.facts;
+    return { ...network.facts, egress: settings.egress };
   } catch (error) {
-    return { kind: "user", outbound: false, notes: [messageOf(error)] };
+    return { kind: "user", outbound: false, egress: "none", notes: [messageOf(error)] };
   } finally {
     await rm(dataDir, { recursive: true });
   }
@@ -88,7 +88,7 @@ function userNetwork(why: string): LoopbackNetwork {
   const notes = [
     `Functions connect to nothing outside of their VM, whatever their egress policy: ${why}`,
   ];
-  return new LoopbackNetwork({ kind: "user", outbound: false, notes });
+  return new LoopbackNetwork({ kind: "user", outbound: false, egress: "none", notes });
 }
 
 /** The range that was asked for; rejects with what keeps this host from having namespaces in it. */

@@ -13,6 +13,11 @@ import { readSlotReport } from "./slot-report.ts";
 import { slotTable } from "./slot-rules.ts";
 import { inside, namespacePath, type Slot } from "./slot.ts";
 
+/** What a slot is made with: what a function may connect to that asks for nothing else. */
+export function firstPolicy(hostEgress: Egress): SlotPolicy {
+  return { epoch: 1, host: egressRules(hostEgress), function: egressRules("internet") };
+}
+
 /** How many refused names are kept for whoever asks. */
 const namesKept = 100;
 
@@ -39,8 +44,8 @@ export class SlotLease implements NetworkLease {
   /** Policies and opened addresses go to the kernel in the order in which they came. */
   #changes: Promise<unknown> = Promise.resolve();
   #egress: Egress;
-  /** What the kernel keeps to now; null before the first. */
-  #policy: SlotPolicy | null = null;
+  /** What the kernel keeps to now. */
+  #policy: SlotPolicy;
   readonly #refusedNames = new Set<string>();
   #released: Promise<void> | undefined;
 
@@ -49,10 +54,12 @@ export class SlotLease implements NetworkLease {
     this.#options = options;
     this.#path = namespacePath(slot);
     this.#egress = options.egress;
+    this.#policy = firstPolicy(options.hostEgress);
     this.address = { host: slot.address, port: guestPort };
     this.slot = firstSlotNumber + slot.index;
     this.namespace = { path: this.#path, tap: inside.tap };
-    this.ready = this.setEgress(options.egress);
+    // Slots are made with the policy that most functions have.
+    this.ready = options.egress === "internet" ? Promise.resolve() : this.setEgress(options.egress);
     // Whoever starts the VM is told; where it is not started, nobody misses the policy.
     void this.ready.catch(() => undefined);
   }
@@ -60,8 +67,8 @@ export class SlotLease implements NetworkLease {
   setEgress(egress: Egress): Promise<void> {
     return this.#inTurn(async () => {
       const policy = {
-        epoch: (this.#policy?.epoch ?? 0) + 1,
-        host: egressRules(this.#options.hostEgress),
+        ...this.#policy,
+        epoch: this.#policy.epoch + 1,
         function: egressRules(egress),
       };
       await loadRules(policyScript(policy, this.#policy), this.#path);
@@ -72,14 +79,14 @@ export class SlotLease implements NetworkLease {
 
   /** Whether both policies let `name` be looked up. */
   mayLookUp(name: string): boolean {
-    const policy = this.#policy;
-    return policy !== null && mayLookUp(policy.host, name) && mayLookUp(policy.function, name);
+    const { host, function: ofFunction } = this.#policy;
+    return mayLookUp(host, name) && mayLookUp(ofFunction, name);
   }
 
   /** Resolves when the guest may connect to what `name` stands for, as far as its policy has it. */
   async admit(name: string, addresses: readonly ResolvedAddress[]): Promise<void> {
     await this.#inTurn(async () => {
-      const opened = this.#policy === null ? [] : openedBy(this.#policy, name, addresses);
+      const opened = openedBy(this.#policy, name, addresses);
       if (opened.length > 0) await loadRules(openingScript(opened), this.#path);
     });
   }

@@ -13,6 +13,8 @@ export interface NetworkFacts {
   readonly kind: NetworkKind;
   /** Whether egress policies can be kept by letting through what they allow. */
   readonly outbound: boolean;
+  /** What the operator lets any function connect to at most. */
+  readonly egress: Egress;
   /** Why it is not a namespace each, and what would change that: a sentence each. */
   readonly notes: readonly string[];
 }

@@ -4,7 +4,12 @@ import type { HostItem } from "../../src/api/schemas.ts";
 import type { TestServices } from "../../src/cli/commands/test.ts";
 import type { UpServices } from "../../src/cli/commands/up.ts";
 import { exitCodes } from "../../src/cli/exit-codes.ts";
-import type { ImageTools, MissingTool, PackageInstaller } from "../../src/cli/machine.ts";
+import type {
+  DriverReport,
+  ImageTools,
+  MissingTool,
+  PackageInstaller,
+} from "../../src/cli/machine.ts";
 import { cli } from "./cli-harness.ts";
 
 const squashfs: MissingTool = {
@@ -22,7 +27,7 @@ const host: HostItem = {
   isolation: "emulated",
   warnings: ["QEMU promises no isolation here"],
   drivers: [],
-  network: { kind: "namespace", outbound: true, notes: [] },
+  network: { kind: "namespace", outbound: true, egress: "internet", notes: [] },
   runtimes: [{ name: "node", interpreter: "Node.js 24", image_digest: null, extensions: [".js"] }],
   capacity: { cpus: 2, memory_mb: 4096, vms: 1000, vm_memory_mb: 3276 },
   use: { functions: 0, vms: 0, vm_memory_mb: 0, snapshots: 0, snapshot_disk_bytes: 0 },
@@ -225,7 +230,12 @@ describe("firelet doctor", () => {
     reason: "/dev/kvm is not there",
     remedy: "a host with KVM",
   };
-  const network = { kind: "namespace", outbound: true, notes: [] } as const;
+  const network: DriverReport["network"] = {
+    kind: "namespace",
+    outbound: true,
+    egress: "internet",
+    notes: [],
+  };
 
   test("prints every driver with its reasons, and fails where none is left", async () => {
     const report = { drivers: [unusable], choice: null, network };
@@ -253,7 +263,7 @@ describe("firelet doctor", () => {
     const report = {
       drivers: [unusable],
       choice: null,
-      network: { kind: "user" as const, outbound: false, notes },
+      network: { ...network, kind: "user", outbound: false, notes } as const,
     };
     const probeDrivers = async () => report;
     const { stdout } = await cli(["doctor"], { services: { probeDrivers } });

@@ -64,7 +64,7 @@ describe("firelet --egress", () => {
     const described = await get();
     assert.match(described, /^May connect to +api\.example\.com:443, 10\.0\.0\.5$/m);
     assert.doesNotMatch(described, /^Note /m);
-    platform.network.facts = { kind: "user", outbound: false, notes: [] };
+    platform.network.facts = { kind: "user", outbound: false, egress: "none", notes: [] };
     assert.match(await get(), /^May connect to +api.*\nNote +Nothing gets out: /m);
   });
 });

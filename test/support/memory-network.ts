@@ -4,7 +4,7 @@ import type { NetworkFacts, NetworkLease, NetworkUse, VmNetwork } from "../../sr
 
 /** A network that exists in memory only: it remembers who has what, and lets nothing through. */
 export class MemoryNetwork implements VmNetwork {
-  facts: NetworkFacts = { kind: "namespace", outbound: true, notes: [] };
+  facts: NetworkFacts = { kind: "namespace", outbound: true, egress: "internet", notes: [] };
   /** The VMs that have a lease, with the slot of each. */
   readonly leases = new Map<string, number>();
   /** The policy that each VM was given last, with or without a lease. */

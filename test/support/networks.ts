@@ -3,7 +3,7 @@ import { type OpenNetwork, openHostNetwork } from "../../src/network/open-networ
 
 /** The network of VMs that bring their own stack, and let nothing out. */
 export function userNetwork(): LoopbackNetwork {
-  return new LoopbackNetwork({ kind: "user", outbound: false, notes: [] });
+  return new LoopbackNetwork({ kind: "user", outbound: false, egress: "none", notes: [] });
 }
 
 /** The network of functions that are processes of this host. */
