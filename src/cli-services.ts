@@ -124,6 +124,7 @@ const testTools: readonly SystemTool[] = [
   { command: "jq", package: "jq", why: "tests run the specification's commands" },
   { command: "mkfs.ext4", package: "e2fsprogs", why: "tests boot a root file system of their own" },
   { command: "git", package: "git", why: "tests look at the files of the project" },
+  { command: "dig", package: "bind9-dnsutils", why: "tests ask the name server with it" },
   { command: "openssl", package: "openssl", why: "tests serve HTTPS to microVMs" },
   { command: "setpriv", package: "util-linux", why: "ends what a test started with the test" },
 ];

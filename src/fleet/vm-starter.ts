@@ -1,6 +1,7 @@
 import { messageOf, PlatformError } from "../core/errors.ts";
 import type { FunctionRecord, FunctionRevision } from "../core/function.ts";
 import type { Semaphore } from "../lib/semaphore.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { StoredSnapshot } from "../ports/snapshot-store.ts";
 import { VmStoppedError, type FleetVm } from "./fleet-vm.ts";
@@ -25,6 +26,7 @@ export interface StartOrder extends StartOptions {
 }
 
 export interface VmStarterDeps {
+  readonly clock: Clock;
   readonly log: Log;
   /** Host-wide: how many VMs may be starting at once. */
   readonly starts: Semaphore;
@@ -32,6 +34,9 @@ export interface VmStarterDeps {
   /** Null where VMs boot, because the driver has no snapshots or the operator wants none. */
   readonly snapshots: Snapshots | null;
 }
+
+/** Beyond it a wake waits for code of the function's, and not for this host. */
+const longWakeMs = 2_000;
 
 /** A way for a VM to come up: out of its revision's snapshot, or from nothing, and the code goes in. */
 export type StartWay = "clone" | "boot";
@@ -60,8 +65,7 @@ export class VmStarter {
     const { owner, revision, signal } = order;
     const snapshot = await snapshots.ofRevision(owner, revision, order);
     try {
-      await this.#restore(vm, snapshot, order);
-      await vm.wake(signal);
+      await this.#clone(vm, snapshot, order);
     } catch (error) {
       if (signal.aborted || !mayBeSnapshots(error)) throw error;
       if (!(error instanceof WrongClockError)) {
@@ -81,14 +85,37 @@ export class VmStarter {
     return error instanceof CloneFailedError && failures === 1 ? "clone" : "boot";
   }
 
-  async #restore(
+  /**
+   * Restores a clone and wakes it. Many that are woken at once keep each other so long that none has
+   * the right time, so a wake is counted as a start; but not for ever, since code of the function's
+   * may run in it.
+   */
+  async #clone(
     vm: FleetVm,
     snapshot: StoredSnapshot,
     { revision, signal }: StartOrder,
   ): Promise<void> {
     const { budget, starts } = this.#deps;
     vm.hold(await budget.acquire(vm.spec.memoryMib, signal));
-    await starts.run(() => vm.restore(snapshot, revision.revision, signal), signal);
+    let woken: Promise<void> | undefined;
+    await starts.run(async () => {
+      await vm.restore(snapshot, revision.revision, signal);
+      woken = vm.wake(signal);
+      await this.#settled(woken, longWakeMs);
+    }, signal);
+    await woken;
+  }
+
+  /** Resolves when `task` has ended, one way or the other, or `limitMs` is over. */
+  #settled(task: Promise<void>, limitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const limit = this.#deps.clock.after(limitMs, resolve);
+      const settle = () => {
+        limit.cancel();
+        resolve();
+      };
+      task.then(settle, settle);
+    });
   }
 
   async #boot(vm: FleetVm, { owner, revision, signal, onBooted }: StartOrder): Promise<void> {

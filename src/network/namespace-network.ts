@@ -40,6 +40,10 @@ const firstNamePort = 20_000;
 const lastNamePort = 32_000;
 const portAttempts = 3;
 
+/** VMs have numbers beyond those of the loopback addresses that VMs without a namespace have. */
+const firstNumber = 2 ** 22;
+const numbers = 2 ** 24;
+
 const forwarding = "/proc/sys/net/ipv4/ip_forward";
 
 /** Gives each VM a network namespace of its own, with an address on this host, and its egress policy. */
@@ -50,6 +54,7 @@ export class NamespaceNetwork implements VmNetwork, AsyncDisposable {
   readonly #pool: SlotPool;
   readonly #byVm = new Map<string, SlotLease>();
   readonly #byAddress = new Map<string, SlotLease>();
+  readonly #numbers = new Set<number>();
   readonly #undo = new AsyncDisposableStack();
   readonly #namePort = randomInt(firstNamePort, lastNamePort);
 
@@ -84,19 +89,35 @@ export class NamespaceNetwork implements VmNetwork, AsyncDisposable {
 
   async acquire(vmId: string, egress: Egress): Promise<NetworkLease> {
     const slot = await this.#pool.take();
+    const number = this.#takeNumber();
     const lease = new SlotLease({
       slot,
+      number,
       hostEgress: this.#options.egress,
       egress,
       giveBack: async () => {
         this.#byVm.delete(vmId);
         this.#byAddress.delete(slot.address);
+        this.#numbers.delete(number);
         await this.#pool.giveBack(slot);
       },
     });
     this.#byVm.set(vmId, lease);
     this.#byAddress.set(slot.address, lease);
     return lease;
+  }
+
+  /**
+   * At random, since the index of a slot is another VM's in another manager's range, or in another
+   * network namespace of the same host.
+   */
+  #takeNumber(): number {
+    for (;;) {
+      const number = randomInt(firstNumber, firstNumber + numbers);
+      if (this.#numbers.has(number)) continue;
+      this.#numbers.add(number);
+      return number;
+    }
   }
 
   async setEgress(vmId: string, egress: Egress): Promise<void> {

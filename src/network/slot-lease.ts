@@ -21,11 +21,10 @@ export function firstPolicy(hostEgress: Egress): SlotPolicy {
 /** How many refused names are kept for whoever asks. */
 const namesKept = 100;
 
-/** Slots have user ids beyond those of the loopback addresses that VMs without a slot have. */
-export const firstSlotNumber = 2 ** 22;
-
 export interface SlotLeaseOptions {
   readonly slot: Slot;
+  /** What the VM is on this host, whatever addresses its network has; see `NetworkLease.slot`. */
+  readonly number: number;
   /** What the operator allows all functions. */
   readonly hostEgress: Egress;
   readonly egress: Egress;
@@ -50,13 +49,13 @@ export class SlotLease implements NetworkLease {
   #released: Promise<void> | undefined;
 
   constructor(options: SlotLeaseOptions) {
-    const { slot } = options;
+    const { slot, number } = options;
     this.#options = options;
     this.#path = namespacePath(slot);
     this.#egress = options.egress;
     this.#policy = firstPolicy(options.hostEgress);
     this.address = { host: slot.address, port: guestPort };
-    this.slot = firstSlotNumber + slot.index;
+    this.slot = number;
     this.namespace = { path: this.#path, tap: inside.tap };
     // Slots are made with the policy that most functions have.
     this.ready = options.egress === "internet" ? Promise.resolve() : this.setEgress(options.egress);

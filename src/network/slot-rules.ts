@@ -98,6 +98,8 @@ function translation(slot: Slot, { gateway, namePort }: SlotLimits): string {
 function filters({ gateway, range, connections, bandwidthMbit }: SlotLimits): string {
   const policed = bandwidthMbit === 0 ? "" : `${policer(bandwidthMbit)} counter name limited drop`;
   const isLookUp = `ip daddr ${gateway} ct status dnat`;
+  // A clone still has the connections over which the manager called its template.
+  const leftOver = `ip daddr ${gateway} tcp sport ${guestPort}`;
   const tooOften = `limit rate over ${lookUpsPerSecond}/second burst ${2 * lookUpsPerSecond} packets`;
   return `
   chain input {
@@ -120,6 +122,7 @@ function filters({ gateway, range, connections, bandwidthMbit }: SlotLimits): st
   }
   chain outbound {
     ct direction reply ct state established,related accept
+    ${leftOver} reject with tcp reset
     ${isLookUp} ct state new ${tooOften} counter name limited drop
     ${isLookUp} accept
     ${policed}

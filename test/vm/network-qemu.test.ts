@@ -206,6 +206,9 @@ await describeOnQemu((images) => {
       };
       assert.equal(answer.status, 200);
       assert.equal((JSON.parse(answer.data) as { from: string }).from, `::ffff:${world.host}`);
+      const { vm_id: vmId } = await manager.client.getFunction("https-get");
+      const { refused_connections, refused_names } = await manager.client.getVmNetwork(vmId ?? "");
+      assert.deepEqual([refused_connections, refused_names], [[], []]);
     });
 
     it("lets Python resolve names, and speak HTTP and HTTPS", async () => {
@@ -351,6 +354,32 @@ async function handler({ host, port, count }) {
       );
       await manager.stop();
       assert.deepEqual(await networks.traces(), { links: [], tables: "" });
+    });
+  });
+
+  describe("the network of a microVM without a namespace", () => {
+    let manager: TestManager;
+    before(async () => {
+      const env = { FIRELET_NETWORK_MODE: "user", FIRELET_EGRESS: "internet" };
+      manager = await TestManager.start({ driver: "qemu", images, env });
+    });
+    after(() => manager?.stop());
+
+    it("lets nothing out, at once, and says so of the function and the host", async () => {
+      const { id, egress_note: note } = await manager.deploy({
+        name: "shut-in",
+        runtime: "node",
+        code: tryIt,
+      });
+      assert.match(note ?? "", /^Nothing gets out/);
+      const { network, warnings } = await manager.client.getHost();
+      assert.deepEqual([network.kind, network.outbound], ["user", false]);
+      assert.match(warnings.join(), /connect to nothing.*network\.mode/);
+      const { response, vm_id: vmId } = await manager.client.invokeFunction(id, {
+        ...tries["an address of the Internet, TCP"],
+      });
+      assert.equal(response, "ENETUNREACH");
+      await assert.rejects(manager.client.getVmNetwork(vmId), /no network|no_network/i);
     });
   });
 });

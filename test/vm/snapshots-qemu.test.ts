@@ -40,8 +40,12 @@ await describeOnQemu((images) => {
     const vmsOf = async (id: string): Promise<VmItem[]> =>
       (await manager.client.listVms()).filter((vm) => vm.function_id === id);
     const putToSleep = async (id: string) => {
-      for (const vm of await vmsOf(id)) await manager.client.deleteVm(vm.id);
-      await waitUntil("its VMs have gone", async () => (await vmsOf(id)).length === 0);
+      const awake = await vmsOf(id);
+      for (const vm of awake) await manager.client.deleteVm(vm.id);
+      // Another may stand by as soon as they have.
+      const remain = async () =>
+        (await vmsOf(id)).filter((vm) => awake.some((one) => one.id === vm.id));
+      await waitUntil("its VMs have gone", async () => (await remain()).length === 0, 20_000);
     };
     const snapshots = async () => (await readdir(join(dataDir, "snapshots"))).toSorted();
 

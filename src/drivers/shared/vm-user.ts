@@ -5,7 +5,7 @@ import { startChild } from "../../os/child-process.ts";
 
 /**
  * The first of the user ids that VMs run under. No account has them and systemd hands them to
- * nobody; each of the 2^22 loopback addresses has one, and each of at most 2^24 network namespaces.
+ * nobody; each of the 2^22 loopback addresses has one, and 2^24 are for VMs in network namespaces.
  */
 const firstUid = 1_900_000_000;
 const lastUid = firstUid + 2 ** 22 + 2 ** 24 - 1;
