@@ -20,7 +20,8 @@ export function hostTable(tag: string): string {
  * What holds between this host and all guests of one manager, whatever their policies: in from a
  * guest come name look-ups and answers to the manager, out to a guest go the manager's calls, and
  * what a guest's policy let out goes on to other networks with the host's address, never to
- * another guest. In nftables' own language; replaces the table of before, in one transaction.
+ * another guest, nor to where this host passes on what comes in at its own address (a container, for
+ * instance). In nftables' own language; replaces the table of before, in one transaction.
  */
 export function hostRules({ tag, gateway, namePort, uid }: HostRulesOptions): string {
   const guests = `"${linkPrefix(tag)}*"`;
@@ -51,6 +52,7 @@ table ${hostTable(tag)} {
   chain forward {
     type filter hook forward priority filter;
     iifname ${guests} oifname ${guests} drop
+    iifname ${guests} ct status dnat reject with icmp type admin-prohibited
     iifname ${guests} meta nfproto ipv4 accept
     iifname ${guests} drop
     oifname ${guests} ct direction reply ct state established,related accept

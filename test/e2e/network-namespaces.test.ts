@@ -87,6 +87,40 @@ describe("namespaces of VMs", { skip: isRoot ? false : "namespaces need root" },
     });
   });
 
+  it("does not let it to where the host passes on what comes in at its own address", async () => {
+    await networks.forgetArrivals();
+    const rules = [
+      "ip",
+      "daddr",
+      world.host,
+      "udp",
+      "dport",
+      "9999",
+      "dnat",
+      "to",
+      `${to.to}:${to.port}`,
+    ];
+    await networks.run("nft", "add", "table", "ip", "published");
+    await networks.run(
+      "nft",
+      "add",
+      "chain",
+      "ip",
+      "published",
+      "in",
+      "{ type nat hook prerouting priority -100 ; }",
+    );
+    await networks.run("nft", "add", "rule", "ip", "published", "in", ...rules);
+    await send(lease, [
+      udpFrame({ to: world.host, port: 9999 }),
+      udpFrame({ ...to, to: world.other }),
+    ]);
+    const other = `udp ${world.other}:${to.port}`;
+    await waitUntil("what follows arrives", async () => (await networks.arrivals()).has(other));
+    assert.equal(await arrived(), 0);
+    await networks.run("nft", "delete", "table", "ip", "published");
+  });
+
   it("passes on no more than the bandwidth that a guest may have", async () => {
     await networks.forgetArrivals();
     const frames = Array.from({ length: 2_000 }, () => udpFrame({ ...to, bytes: 1_400 }));
