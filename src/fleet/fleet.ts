@@ -255,10 +255,10 @@ export class Fleet {
     return idle.toSorted((a, b) => a.lastUsedMs - b.lastUsedMs)[0];
   }
 
-  /** Stops one VM, as if it had been idle. Whether the fleet has it. */
-  stop(vmId: string): boolean {
+  /** Stops one VM, as if it had been idle, or whatever runs in it. Whether the fleet has it. */
+  stop(vmId: string, when: "drained" | "now" = "drained"): boolean {
     const vm = this.#pool.get(vmId);
-    if (vm !== undefined) void this.#pool.retire(vm);
+    if (vm !== undefined) void (when === "now" ? this.#pool.end(vm) : this.#pool.retire(vm));
     return vm !== undefined;
   }
 

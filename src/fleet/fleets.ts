@@ -92,8 +92,8 @@ export class Fleets {
   }
 
   /** Stops one VM; its function replaces it when it needs one. Whether there is such a VM. */
-  stopVm(vmId: string): boolean {
-    return [...this.#byFunction.values()].some((fleet) => fleet.stop(vmId));
+  stopVm(vmId: string, when: "drained" | "now" = "drained"): boolean {
+    return [...this.#byFunction.values()].some((fleet) => fleet.stop(vmId, when));
   }
 
   /** Lets a function's invocations finish within the drain time and ends its VMs. Repeatable. */

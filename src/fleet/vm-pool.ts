@@ -145,7 +145,7 @@ export class VmPool {
   async dropStandby(vm = this.#standby): Promise<void> {
     if (vm === undefined || vm !== this.#standby) return;
     this.#standby = undefined;
-    await this.#discard(vm);
+    await this.end(vm);
   }
 
   /**
@@ -179,17 +179,18 @@ export class VmPool {
     if (alive) this.#onChange();
     else {
       this.#deps.log.warn(idsOf(vm), "VM does not answer and is replaced");
-      await this.#discard(vm);
+      await this.end(vm);
     }
   }
 
   /** Ends a VM once its invocations have ended, or the drain time is over. Repeatable. */
   async retire(vm: FleetVm): Promise<void> {
     await vm.drain(this.#drainMs);
-    await this.#discard(vm);
+    await this.end(vm);
   }
 
-  async #discard(vm: FleetVm): Promise<void> {
+  /** Ends a VM, whatever runs in it. Never rejects; repeatable. */
+  async end(vm: FleetVm): Promise<void> {
     try {
       await vm.destroy();
     } catch (error) {
@@ -208,7 +209,7 @@ export class VmPool {
       return;
     }
     this.#deps.log.warn(facts, "VM ended by itself");
-    void this.#discard(vm);
+    void this.end(vm);
   }
 
   #freeName({ name, id }: VmOwner): string {

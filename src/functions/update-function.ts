@@ -49,7 +49,7 @@ async function setEgress({ fleets, log }: Platform, record: FunctionRecord): Pro
     await fleets.setEgress(record);
   } catch (error) {
     log.error({ functionId: record.id, error: messageOf(error) }, "Egress was not set in all VMs");
-    for (const { spec } of fleets.vmsOf(record.id)) fleets.stopVm(spec.id);
+    for (const { spec } of fleets.vmsOf(record.id)) fleets.stopVm(spec.id, "now");
     throw new PlatformError(
       "internal",
       `Cannot set egress in the VMs of function "${record.name}": ${messageOf(error)}; it is stored, and the VMs are being replaced`,

@@ -12,7 +12,7 @@ const one = { address: "93.184.215.14", ttlSeconds: 300 };
 
 describe("policyScript", () => {
   it("lets through what both allow, the operator first, and marks it with the epoch", () => {
-    const lines = policyScript(policyOf(["internet"], ["10.0.0.0/8:5432"], 7), null).split("\n");
+    const lines = policyScript(policyOf(["internet"], ["10.0.0.0/8:5432"], 7), []).split("\n");
     assert.ok(
       lines.includes(
         "add rule inet firelet host_egress ip daddr != @not_internet goto function_egress",
@@ -29,7 +29,7 @@ describe("policyScript", () => {
 
   it("takes the names of the policy before out of the kernel, after the rules that use them", () => {
     const before = policyOf(["internet"], ["a.example.com"], 1);
-    const lines = policyScript(policyOf(["internet"], ["b.example.com"], 2), before).split("\n");
+    const lines = policyScript(policyOf(["internet"], ["b.example.com"], 2), [before]).split("\n");
     const at = (text: string) => lines.findIndex((line) => line.startsWith(text));
     assert.ok(
       at("flush chain inet firelet function_egress") < at("delete set inet firelet function_1_0"),
@@ -39,12 +39,15 @@ describe("policyScript", () => {
 });
 
 describe("openedBy", () => {
-  it("opens a name's addresses for all rules that have it, at least for a minute", () => {
-    const policy = policyOf(["*.example.com"], ["api.example.com:443", "*.example.com:80"]);
+  it("opens a name's addresses for all rules that have it, for a minute to an hour", () => {
+    const names = ["api.example.com:443", "*.example.com:80", "api.example.com:444"];
+    const policy = policyOf(["*.example.com"], names);
     assert.deepEqual(
-      openedBy(policy, "api.example.com", [one, { ...one, ttlSeconds: 5 }]).map(
-        ({ set, seconds }) => `${set} ${seconds}`,
-      ),
+      openedBy(policy, "api.example.com", [
+        one,
+        { ...one, ttlSeconds: 5 },
+        { ...one, ttlSeconds: 1e9 },
+      ]).map(({ set, seconds }) => `${set} ${seconds}`),
       [
         "host_1_0 300",
         "function_1_0 300",
@@ -52,6 +55,9 @@ describe("openedBy", () => {
         "host_1_0 60",
         "function_1_0 60",
         "function_1_1 60",
+        "host_1_0 3600",
+        "function_1_0 3600",
+        "function_1_1 3600",
       ],
     );
   });
@@ -78,5 +84,10 @@ describe("openedBy", () => {
       "delete element inet firelet host_1_0 { 93.184.215.14 }",
       "add element inet firelet host_1_0 { 93.184.215.14 timeout 60s }",
     ]);
+    const [added] = openingScript([
+      { set: "host_1_0", address: one.address, seconds: 60 },
+      { set: "host_1_0", address: "93.184.215.15", seconds: 60 },
+    ]).split("\n");
+    assert.equal(added, "add element inet firelet host_1_0 { 93.184.215.14, 93.184.215.15 }");
   });
 });

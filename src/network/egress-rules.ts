@@ -27,17 +27,26 @@ export interface ResolvedAddress {
  * somewhat later, and some keep addresses longer than they should.
  */
 const leastOpenSeconds = 60;
+const mostOpenSeconds = 3_600;
 
-/** The commands that put `policy` in the place of the one before, in one transaction. */
-export function policyScript(policy: SlotPolicy, before: SlotPolicy | null): string {
+/** How many addresses the names of one rule may stand for at the same time. */
+const openAddresses = 1_024;
+
+/**
+ * The commands that put `policy` in the place of those before, in one transaction. Of those, one
+ * that failed may be in the kernel or not.
+ */
+export function policyScript(policy: SlotPolicy, before: readonly SlotPolicy[]): string {
   const { epoch } = policy;
-  const chains = ["egress", "host_egress", "function_egress"];
+  const chains = ["egress", "returning", "host_egress", "function_egress"];
   return [
     ...chains.map((chain) => `flush chain ${slotTable} ${chain}`),
-    ...(before === null ? [] : nameSets(before).map((set) => `delete set ${slotTable} ${set}`)),
-    ...nameSets(policy).map(
-      (set) => `add set ${slotTable} ${set} { type ipv4_addr; flags timeout; }`,
+    // What is not there cannot be deleted, so it is made first.
+    ...before.flatMap((one) =>
+      nameSets(one).flatMap((set) => [added(set), `delete set ${slotTable} ${set}`]),
     ),
+    ...nameSets(policy).map(added),
+    rule("returning", `ct mark ${epoch} counter name received accept`),
     rule("egress", `ct state established ct mark ${epoch} counter name sent accept`),
     rule("egress", "jump guarded"),
     ...rulesOf(policy, "host", "goto function_egress"),
@@ -48,7 +57,7 @@ export function policyScript(policy: SlotPolicy, before: SlotPolicy | null): str
 
 function rulesOf(policy: SlotPolicy, side: Side, verdict: string): string[] {
   return policy[side].map((one, place) => {
-    const set = nameSet(side, policy.epoch, place);
+    const set = nameSet(policy, side, place);
     return rule(`${side}_egress`, `${matchOf(one, set)} ${verdict}`);
   });
 }
@@ -68,21 +77,31 @@ function portsOf(ports: PortRange | null): string {
   return ports === null ? "" : `th dport ${ports.from}-${ports.to}`;
 }
 
+function added(set: string): string {
+  return `add set ${slotTable} ${set} { type ipv4_addr; flags timeout; size ${openAddresses}; }`;
+}
+
 function rule(chain: string, text: string): string {
   return `add rule ${slotTable} ${chain} ${text}`;
 }
 
-/** The set of addresses that the name in a rule stands for now. */
-function nameSet(side: Side, epoch: number, place: number): string {
-  return `${side}_${epoch}_${place}`;
+/** The set of addresses that the name in a rule stands for now; one for all rules with that name. */
+function nameSet(policy: SlotPolicy, side: Side, place: number): string {
+  const rules = policy[side];
+  const wanted = rules[place];
+  const first = rules.findIndex(
+    (one) => one.kind === "name" && wanted?.kind === "name" && one.name === wanted.name,
+  );
+  return `${side}_${policy.epoch}_${first}`;
 }
 
 function nameSets(policy: SlotPolicy): string[] {
-  return sides.flatMap((side) =>
+  const sets = sides.flatMap((side) =>
     policy[side].flatMap(({ kind }, place) =>
-      kind === "name" ? [nameSet(side, policy.epoch, place)] : [],
+      kind === "name" ? [nameSet(policy, side, place)] : [],
     ),
   );
+  return [...new Set(sets)];
 }
 
 /** An address that may be connected to for a while, because its name may. */
@@ -102,22 +121,33 @@ export function openedBy(
   addresses: readonly ResolvedAddress[],
 ): OpenedAddress[] {
   const sets = sides.flatMap((side) =>
-    rulesForName(policy[side], name).map((place) => nameSet(side, policy.epoch, place)),
+    rulesForName(policy[side], name).map((place) => nameSet(policy, side, place)),
   );
   return addresses
     .filter(({ address }) => isInternet(address))
     .flatMap(({ address, ttlSeconds }) =>
-      sets.map((set) => ({ set, address, seconds: Math.max(ttlSeconds, leastOpenSeconds) })),
+      [...new Set(sets)].map((set) => ({ set, address, seconds: openFor(ttlSeconds) })),
     );
+}
+
+function openFor(ttlSeconds: number): number {
+  return Math.min(Math.max(ttlSeconds, leastOpenSeconds), mostOpenSeconds);
 }
 
 /** The commands that open addresses, from now on for their time; those that were open as well. */
 export function openingScript(opened: readonly OpenedAddress[]): string {
-  return opened
-    .flatMap(({ set, address, seconds }) => {
-      const element = `element ${slotTable} ${set} { ${address}`;
+  const sets = Map.groupBy(opened, ({ set }) => set);
+  return [...sets]
+    .flatMap(([set, ofSet]) => {
+      const elements = (text: (one: OpenedAddress) => string) =>
+        `element ${slotTable} ${set} { ${ofSet.map(text).join(", ")} }`;
+      const bare = elements(({ address }) => address);
       // Adding what is there would leave it its old time.
-      return [`add ${element} }`, `delete ${element} }`, `add ${element} timeout ${seconds}s }`];
+      return [
+        `add ${bare}`,
+        `delete ${bare}`,
+        `add ${elements(({ address, seconds }) => `${address} timeout ${seconds}s`)}`,
+      ];
     })
     .join("\n");
 }

@@ -148,6 +148,8 @@ export class NamespaceNetwork implements VmNetwork, AsyncDisposable {
         gateway: gatewayOf(this.#plan),
         namePort: this.#namePort,
         uid: process.geteuid?.() ?? 0,
+        range: this.#range(),
+        connections: this.#options.connections,
       }),
       null,
     );
@@ -176,16 +178,21 @@ export class NamespaceNetwork implements VmNetwork, AsyncDisposable {
     this.#undo.defer(() => server[Symbol.asyncDispose]());
   }
 
+  /** All guests' addresses, as nftables wants them. */
+  #range(): string {
+    const { first, last } = this.#options.range;
+    return `${formatIpv4(first)}-${formatIpv4(last)}`;
+  }
+
   #rulesFor(slot: Slot): string {
-    const { range, connections, bandwidthMbit, egress } = this.#options;
-    const { first, last } = range;
+    const { connections, bandwidthMbit, egress } = this.#options;
     const rules = slotRules(slot, {
       gateway: gatewayOf(this.#plan),
-      range: `${formatIpv4(first)}-${formatIpv4(last)}`,
+      range: this.#range(),
       namePort: this.#namePort,
       connections,
       bandwidthMbit,
     });
-    return rules + policyScript(firstPolicy(egress), null);
+    return rules + policyScript(firstPolicy(egress), []);
   }
 }

@@ -111,10 +111,16 @@ async function checkHost({ range: text }: NetworkSettings): Promise<Ipv4Block> {
   );
 }
 
-/** What this host has routes to, beside its default route and the guests of any manager. */
+/**
+ * What this host has routes to, beside the guests of any manager. Not those to half of all
+ * addresses, which stand for a default route where a VPN has taken its place.
+ */
 async function routedBlocks(): Promise<string[]> {
   const { stdout } = await runCommand(["ip", "-json", "-4", "route", "show"], { timeoutMs: 5_000 });
   const routes = JSON.parse(stdout || "[]") as { dst: string; dev?: string }[];
   const isGuests = /^fl[0-9a-f]{6}-[0-9a-f]+$/;
-  return routes.filter(({ dev = "" }) => !isGuests.test(dev)).map(({ dst }) => dst);
+  const isDefault = /^default$|\/[0-7]$/;
+  return routes
+    .filter(({ dst, dev = "" }) => !isGuests.test(dev) && !isDefault.test(dst))
+    .map(({ dst }) => dst);
 }

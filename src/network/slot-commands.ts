@@ -18,14 +18,24 @@ export async function makeSlot(slot: Slot, gateway: string, rules: string): Prom
   await run(["ip", "netns", "add", slot.namespace]);
   try {
     await ipBatch([], hostSide(slot, gateway));
+    await claim(slot, gateway);
     await run(within(path, ["sysctl", "-q", "-w", ...kernelSettings]));
     await ipBatch(["-n", slot.namespace], guestSide(slot, gateway));
     await loadRules(rules, path);
   } catch (error) {
-    await removeSlot(slot);
-    const isTaken = error instanceof Error && error.message.includes("File exists");
-    if (!isTaken) throw error;
-    throw new SlotTakenError(`${slot.address} is in use on this host`, { cause: error });
+    // Why it failed counts for more than what could not be removed after it.
+    await removeSlot(slot).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** The route claims the address: Linux has no two of them to the same one. */
+async function claim({ link, address }: Slot, gateway: string): Promise<void> {
+  try {
+    await run(["ip", "route", "add", `${address}/32`, "dev", link, "src", gateway]);
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.includes("File exists")) throw error;
+    throw new SlotTakenError(`${address} is in use on this host`, { cause: error });
   }
 }
 
@@ -45,18 +55,18 @@ export async function listNamespaces(): Promise<string[]> {
 
 const kernelSettings = [
   "net.ipv4.ip_forward=1",
+  // Each refusal is told, however many come at once.
+  "net.ipv4.icmp_ratelimit=0",
   "net.ipv6.conf.all.disable_ipv6=1",
   "net.ipv6.conf.default.disable_ipv6=1",
 ];
 
-/** The route claims the address: Linux has no two of them to the same one. */
-function hostSide({ namespace, link, address }: Slot, gateway: string): string[] {
+function hostSide({ namespace, link }: Slot, gateway: string): string[] {
   return [
     `link add ${link} type veth peer name ${inside.uplink} netns ${namespace}`,
     `link set ${link} addrgenmode none`,
     `address add ${gateway}/32 dev ${link}`,
     `link set ${link} up`,
-    `route add ${address}/32 dev ${link} src ${gateway}`,
   ];
 }
 

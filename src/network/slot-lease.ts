@@ -3,6 +3,7 @@ import { guestPort } from "../core/vm.ts";
 import type { NetworkLease, NetworkUse } from "../ports/network.ts";
 import {
   openedBy,
+  type OpenedAddress,
   openingScript,
   policyScript,
   type ResolvedAddress,
@@ -17,6 +18,13 @@ import { inside, namespacePath, type Slot } from "./slot.ts";
 export function firstPolicy(hostEgress: Egress): SlotPolicy {
   return { epoch: 1, host: egressRules(hostEgress), function: egressRules("internet") };
 }
+
+function keyOf({ set, address }: OpenedAddress): string {
+  return `${set} ${address}`;
+}
+
+/** How many names of a guest may wait to be opened: a policy that comes then has to wait as well. */
+const mostWaiting = 16;
 
 /** How many refused names are kept for whoever asks. */
 const namesKept = 100;
@@ -45,6 +53,12 @@ export class SlotLease implements NetworkLease {
   #egress: Egress;
   /** What the kernel keeps to now. */
   #policy: SlotPolicy;
+  /** What it may keep to beside that: the policies whose change has failed. */
+  #failed: SlotPolicy[] = [];
+  /** Until when an address in a set of names is open, as `<set> <address>`; monotonic. */
+  readonly #openUntilMs = new Map<string, number>();
+  /** Changes that wait for their turn. */
+  #waiting = 0;
   readonly #refusedNames = new Set<string>();
   #released: Promise<void> | undefined;
 
@@ -65,13 +79,15 @@ export class SlotLease implements NetworkLease {
 
   setEgress(egress: Egress): Promise<void> {
     return this.#inTurn(async () => {
-      const policy = {
-        ...this.#policy,
-        epoch: this.#policy.epoch + 1,
-        function: egressRules(egress),
-      };
-      await loadRules(policyScript(policy, this.#policy), this.#path);
+      const before = [this.#policy, ...this.#failed];
+      // A number is used once, whatever became of it.
+      const epoch = this.#policy.epoch + before.length;
+      const policy = { ...this.#policy, epoch, function: egressRules(egress) };
+      this.#failed.push(policy);
+      await loadRules(policyScript(policy, before), this.#path);
+      this.#failed = [];
       this.#policy = policy;
+      this.#openUntilMs.clear();
       this.#egress = egress;
     });
   }
@@ -84,9 +100,16 @@ export class SlotLease implements NetworkLease {
 
   /** Resolves when the guest may connect to what `name` stands for, as far as its policy has it. */
   async admit(name: string, addresses: readonly ResolvedAddress[]): Promise<void> {
+    if (this.#waiting >= mostWaiting) throw new Error("it looks up too many names at once");
     await this.#inTurn(async () => {
-      const opened = openedBy(this.#policy, name, addresses);
-      if (opened.length > 0) await loadRules(openingScript(opened), this.#path);
+      const nowMs = performance.now();
+      const opened = openedBy(this.#policy, name, addresses).filter(
+        // Half of its time is more than its answer will be kept for.
+        (one) => (this.#openUntilMs.get(keyOf(one)) ?? 0) - nowMs < (one.seconds * 1000) / 2,
+      );
+      if (opened.length === 0) return;
+      await loadRules(openingScript(opened), this.#path);
+      for (const one of opened) this.#openUntilMs.set(keyOf(one), nowMs + one.seconds * 1000);
     });
   }
 
@@ -114,7 +137,9 @@ export class SlotLease implements NetworkLease {
   }
 
   #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    this.#waiting += 1;
     const turn = this.#changes.then(() => {
+      this.#waiting -= 1;
       if (this.#released !== undefined) throw new Error("its network was given back");
       return change();
     });

@@ -29,6 +29,7 @@ export class SlotPool {
   readonly #used = new Set<number>();
   #next = firstIndex;
   #refilling: Promise<void> | undefined;
+  readonly #making = new Set<Promise<Slot>>();
   readonly #removals = new Set<Promise<void>>();
   #later: NodeJS.Timeout | undefined;
   #closed = false;
@@ -49,10 +50,25 @@ export class SlotPool {
 
   /** A slot that is nobody else's; made on the spot where none is ready. */
   async take(): Promise<Slot> {
-    if (this.#closed) throw new Error("the manager is stopping");
-    const slot = this.#ready.shift();
+    const slot = this.#ready.shift() ?? (await this.#makeOrWait());
+    if (this.#closed) {
+      await this.giveBack(slot);
+      throw stopping();
+    }
     this.#refillAfter(this.#ready.length === 0 ? 0 : refillDelayMs);
-    return slot ?? this.#make();
+    return slot;
+  }
+
+  /** Where addresses run out, those that are being made for whoever comes are the last. */
+  async #makeOrWait(): Promise<Slot> {
+    try {
+      return await this.#make();
+    } catch (error) {
+      await this.#refilling;
+      const slot = this.#ready.shift();
+      if (slot === undefined) throw error;
+      return slot;
+    }
   }
 
   /** Removes a slot that was taken: the next VM gets one that nobody has used. Never rejects. */
@@ -67,6 +83,7 @@ export class SlotPool {
     this.#closed = true;
     clearTimeout(this.#later);
     await this.#refilling;
+    await Promise.allSettled(this.#making);
     for (const slot of this.#ready.splice(0)) void this.giveBack(slot);
     await Promise.all(this.#removals);
   }
@@ -91,7 +108,14 @@ export class SlotPool {
     }
   }
 
-  async #make(): Promise<Slot> {
+  #make(): Promise<Slot> {
+    if (this.#closed) return Promise.reject(stopping());
+    const making = this.#makeOne().finally(() => this.#making.delete(making));
+    this.#making.add(making);
+    return making;
+  }
+
+  async #makeOne(): Promise<Slot> {
     const { plan, rulesFor } = this.#options;
     for (let attempt = 0; attempt < mostTaken; attempt += 1) {
       const slot = slotAt(plan, this.#claim());
@@ -130,4 +154,8 @@ export class SlotPool {
       this.#options.log.error(facts, "Network of a VM was not removed");
     }
   }
+}
+
+function stopping(): Error {
+  return new Error("the manager is stopping");
 }

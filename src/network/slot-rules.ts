@@ -5,7 +5,7 @@ import { inside, type Slot } from "./slot.ts";
 /** What the rules of a slot are made from beside the slot. */
 export interface SlotLimits {
   readonly gateway: string;
-  /** All guests of this manager, as ADDRESS/PREFIX. */
+  /** All guests of this manager, as FIRST-LAST. */
   readonly range: string;
   /** Where our name server listens, at the gateway. */
   readonly namePort: number;
@@ -20,10 +20,17 @@ export const slotTable = "inet firelet";
 
 const { uplink, tap, tapAddress, guestAddress, guestMac } = inside;
 
+/** The longest packet with a query in it: the name server reads 512 bytes. */
+const longestLookUp = 600;
+
+/** An answer and not a silence: for programs it is as if nobody listened there. */
+export const refuse = `meta l4proto tcp reject with tcp reset
+    reject with icmp type port-unreachable`;
+
 /** What QEMU sends for a guest that it has restored, to tell switches where it is now; RFC 903. */
 const reverseArp = "0x8035";
 
-/** How many names a guest may look up a second, and at once after a pause. */
+/** How many names a guest may look up a second; twice as many at once after a pause. */
 const lookUpsPerSecond = 100;
 
 /**
@@ -92,8 +99,8 @@ function translation(slot: Slot, { gateway, namePort }: SlotLimits): string {
 }
 
 /**
- * What the kernel sends for the namespace itself has no socket; what has one is of a VMM that its
- * guest has taken over, and goes nowhere.
+ * What comes out of the namespace itself is the kernel's refusals, to the guest. What has a socket is
+ * of a VMM that its guest has taken over, and goes nowhere.
  */
 function filters({ gateway, range, connections, bandwidthMbit }: SlotLimits): string {
   const policed = bandwidthMbit === 0 ? "" : `${policer(bandwidthMbit)} counter name limited drop`;
@@ -104,11 +111,12 @@ function filters({ gateway, range, connections, bandwidthMbit }: SlotLimits): st
   return `
   chain input {
     type filter hook input priority filter; policy drop;
-    reject with icmp type admin-prohibited
+    ${refuse}
   }
   chain output {
-    type filter hook output priority filter;
+    type filter hook output priority filter; policy drop;
     meta skuid >= 0 drop
+    oifname "${tap}" accept
   }
   chain forward {
     type filter hook forward priority filter; policy drop;
@@ -118,21 +126,26 @@ function filters({ gateway, range, connections, bandwidthMbit }: SlotLimits): st
   }
   chain inbound {
     ${policed}
-    counter name received accept
+    ct state related accept
+    jump returning
+    counter name forbidden drop
   }
   chain outbound {
+    ct state invalid drop
     ct direction reply ct state established,related accept
     ${leftOver} reject with tcp reset
-    ${isLookUp} ct state new ${tooOften} counter name limited drop
+    ${isLookUp} meta l4proto udp meta length > ${longestLookUp} counter name limited drop
+    ${isLookUp} meta l4proto udp ${tooOften} counter name limited drop
+    ${isLookUp} meta l4proto tcp ct state new ${tooOften} counter name limited drop
     ${isLookUp} accept
     ${policed}
     jump egress
     meta l4proto { tcp, udp } update @refused { ip daddr . meta l4proto . th dport }
     counter name forbidden
-    meta l4proto tcp reject with tcp reset
-    reject with icmp type admin-prohibited
+    ${refuse}
   }
   chain egress { }
+  chain returning { }
   chain host_egress { }
   chain function_egress { }
   chain guarded {

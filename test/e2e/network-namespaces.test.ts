@@ -79,6 +79,17 @@ describe("namespaces of VMs", { skip: isRoot ? false : "namespaces need root" },
     });
   }
 
+  it("lets out nothing that cannot be translated: its checksum is wrong", async () => {
+    await networks.forgetArrivals();
+    await send(lease, [
+      udpFrame({ ...to, checksum: 0x1234 }),
+      udpFrame({ ...to, to: world.other }),
+    ]);
+    const other = `udp ${world.other}:${to.port}`;
+    await waitUntil("what follows arrives", async () => (await networks.arrivals()).has(other));
+    assert.equal(await arrived(), 0);
+  });
+
   it("drops IPv6, and counts it apart", async () => {
     const { dropped } = await held.inspect("guest");
     await send(lease, [ipv6Frame()]);

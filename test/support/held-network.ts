@@ -68,6 +68,8 @@ export interface Frame {
   readonly to: string;
   readonly port: number;
   readonly bytes?: number;
+  /** Of UDP; 0 is none. */
+  readonly checksum?: number;
 }
 
 export function udpFrame({
@@ -76,11 +78,13 @@ export function udpFrame({
   to,
   port,
   bytes = 8,
+  checksum: udpChecksum = 0,
 }: Frame): Buffer {
   const udp = Buffer.alloc(8 + bytes);
   udp.writeUInt16BE(40_000, 0);
   udp.writeUInt16BE(port, 2);
   udp.writeUInt16BE(udp.length, 4);
+  udp.writeUInt16BE(udpChecksum, 6);
   const ip = Buffer.alloc(20);
   ip.set([0x45, 0, 0, 0, 0, 1, 0x40, 0, 64, 17]);
   ip.writeUInt16BE(20 + udp.length, 2);

@@ -18,5 +18,7 @@ export function entering(
 ): readonly [string, ...string[]] {
   if (namespace === null) return argv;
   const { path, tap } = namespace;
-  return ["nsenter", `--net=${path}`, "--", "perl", withTap, tap, ...argv];
+  const enter = ["nsenter", `--net=${path}`, "--", "perl", withTap, tap] as const;
+  // What comes before `argv` dies with the manager as well.
+  return ["setpriv", "--pdeathsig", "KILL", "--", ...enter, ...argv];
 }

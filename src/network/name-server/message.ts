@@ -55,6 +55,12 @@ const headerBytes = 12;
 const flags = { response: 0x8000, truncated: 0x200, recursionDesired: 0x100, recursion: 0x80 };
 const extendedErrorOption = 15;
 
+/**
+ * The longest query that is read: a name has 255 bytes, and what else a query may have is short. A
+ * packet that is longer could keep the manager busy before anything is known of it.
+ */
+const longestQuery = 512;
+
 /** Undefined for what is no query and so is not answered. Never throws. */
 export function readQuery(bytes: Buffer): Query | undefined {
   if (bytes.length < headerBytes) return undefined;
@@ -70,11 +76,22 @@ export function readQuery(bytes: Buffer): Query | undefined {
   };
   if (head.opcode !== 0) return { ...head, fault: rcodes.notImp };
   try {
-    if (bytes.readUInt16BE(4) === 1) return { ...head, ...readBody(bytes) };
+    if (isOneQuestion(bytes)) return { ...head, ...readBody(bytes) };
   } catch {
     // Not to be read: a guest may send what it wants to.
   }
   return { ...head, fault: rcodes.formErr };
+}
+
+/** One question, no records, and of those beside them EDNS's own at most. */
+function isOneQuestion(bytes: Buffer): boolean {
+  const [questions, answers, authorities, additionals] = [4, 6, 8, 10].map((at) =>
+    bytes.readUInt16BE(at),
+  );
+  const records = (answers ?? 0) + (authorities ?? 0);
+  return (
+    bytes.length <= longestQuery && questions === 1 && records === 0 && (additionals ?? 0) <= 1
+  );
 }
 
 function readBody(bytes: Buffer): Pick<Query, "question" | "edns" | "fault"> {

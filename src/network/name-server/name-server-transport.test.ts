@@ -37,9 +37,10 @@ describe("NameServer: large answers, and TCP", () => {
     assert.equal(short?.flag_tc, true);
     assert.equal(gist(short), "NOERROR");
     const [whole] = await askByTcp(setup.route, [query("api.example.com")]);
-    assert.equal(whole?.answers?.length, 60);
+    // No more than are opened.
+    assert.equal(whole?.answers?.length, 32);
     assert.equal(whole?.flag_tc, false);
-    assert.match(client.admitted[0] ?? "", /192\.0\.2\.59/);
+    assert.match(client.admitted[0] ?? "", /192\.0\.2\.31\/\d+$/);
   });
 
   it("sends by UDP as much as the client says that it takes", async () => {
@@ -119,7 +120,7 @@ describe("NameServer: clients of others", () => {
       { address: "192.0.2.1", ttl: 60 },
     ]);
     assert.deepEqual(await resolver.resolveTxt("api.example.com"), [["hello ", "world"]]);
-    assert.equal((await resolver.resolve4("many.example.com")).length, 100);
+    assert.equal((await resolver.resolve4("many.example.com")).length, 32);
     await assert.rejects(resolver.resolve4("api.example.org"), { code: "ENOTFOUND" });
     await assert.rejects(resolver.resolve6("api.example.com"), { code: "ENODATA" });
     const names = new Set(client.admitted.map((entry) => entry.split(" ")[0]));
@@ -138,7 +139,7 @@ describe("NameServer: clients of others", () => {
     const at = ["@127.0.0.1", "-p", String(setup.server.port)];
     assert.equal(await dig(...at, "+short", "api.example.com"), "192.0.2.1\n");
     const found = await dig(...at, "+short", "many.example.com");
-    assert.equal(found.trim().split("\n").length, 100);
+    assert.equal(found.trim().split("\n").length, 32);
     assert.match(await dig(...at, "api.example.org"), /NXDOMAIN[^]*EDE: 18 \(Prohibited\)/);
     return undefined;
   });
