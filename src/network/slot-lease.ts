@@ -26,6 +26,9 @@ function keyOf({ set, address }: OpenedAddress): string {
 /** How many names of a guest may wait to be opened: a policy that comes then has to wait as well. */
 const mostWaiting = 16;
 
+/** Of how many open addresses the time is remembered; one that is not is opened once more. */
+const mostRemembered = 4_096;
+
 /** How many refused names are kept for whoever asks. */
 const namesKept = 100;
 
@@ -103,13 +106,16 @@ export class SlotLease implements NetworkLease {
     if (this.#waiting >= mostWaiting) throw new Error("it looks up too many names at once");
     await this.#inTurn(async () => {
       const nowMs = performance.now();
-      const opened = openedBy(this.#policy, name, addresses).filter(
-        // Half of its time is more than its answer will be kept for.
-        (one) => (this.#openUntilMs.get(keyOf(one)) ?? 0) - nowMs < (one.seconds * 1000) / 2,
-      );
+      const isOpenFor = (one: OpenedAddress) =>
+        (this.#openUntilMs.get(keyOf(one)) ?? 0) >= nowMs + 1_000 * one.seconds;
+      const opened = openedBy(this.#policy, name, addresses)
+        .filter((one) => !isOpenFor(one))
+        // Twice as long, so that whoever asks again before that changes nothing.
+        .map((one) => ({ ...one, seconds: 2 * one.seconds }));
       if (opened.length === 0) return;
       await loadRules(openingScript(opened), this.#path);
-      for (const one of opened) this.#openUntilMs.set(keyOf(one), nowMs + one.seconds * 1000);
+      if (this.#openUntilMs.size > mostRemembered) this.#openUntilMs.clear();
+      for (const one of opened) this.#openUntilMs.set(keyOf(one), nowMs + 1_000 * one.seconds);
     });
   }
 
