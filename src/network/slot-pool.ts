@@ -16,7 +16,7 @@ export interface SlotPoolOptions {
 const mostTaken = 1000;
 
 /** How long a VM that was given a slot has the processors for itself before the next is made. */
-const refillDelayMs = 250;
+const refillDelayMs = 1_000;
 
 /** How long after a failure to make slots ahead the next try comes. */
 const retryMs = 5_000;
