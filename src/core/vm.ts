@@ -39,6 +39,15 @@ export interface GuestAddress {
   readonly port: number;
 }
 
+/** What a guest with a tap has, the same in every VM, so that a clone finds what its template had. */
+export const tapGuest = {
+  address: "169.254.1.2",
+  prefix: 29,
+  /** Its way out, and its name server: the tap's own address. */
+  gateway: "169.254.1.1",
+  mac: "02:fc:00:00:00:02",
+} as const;
+
 /** The port that every runtime server listens on inside its guest. */
 export const guestPort = 3000;
 

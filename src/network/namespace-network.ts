@@ -1,9 +1,9 @@
-import { createHash, randomInt } from "node:crypto";
+import { randomInt } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
 
 import type { Egress } from "../core/egress.ts";
 import { formatIpv4, type Ipv4Block } from "../core/ipv4.ts";
+import { dataFolderTag } from "../os/data-folder-tag.ts";
 import type { Log } from "../ports/log.ts";
 import type { NetworkFacts, NetworkLease, NetworkUse, VmNetwork } from "../ports/network.ts";
 import { policyScript } from "./egress-rules.ts";
@@ -60,7 +60,7 @@ export class NamespaceNetwork implements VmNetwork, AsyncDisposable {
 
   private constructor(options: NamespaceNetworkOptions) {
     const { dataDir, range, readySlots, log } = options;
-    const tag = createHash("sha256").update(resolve(dataDir)).digest("hex").slice(0, 12);
+    const tag = dataFolderTag(dataDir);
     this.facts = { kind: "namespace", outbound: true, egress: options.egress, notes: [] };
     this.#options = options;
     this.#plan = { tag, range };

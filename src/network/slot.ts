@@ -1,4 +1,5 @@
 import { formatIpv4, type Ipv4Block } from "../core/ipv4.ts";
+import { tapGuest } from "../core/vm.ts";
 
 /** The names and addresses of one VM's network: a slot in the range that the operator gave. */
 export interface Slot {
@@ -63,10 +64,9 @@ export const inside = {
   /** The namespace's end of the cable. */
   uplink: "up0",
   tap: "tap0",
-  /** The tap's own address, which is the guest's way out and its name server. */
-  tapAddress: "169.254.1.1",
+  tapAddress: tapGuest.gateway,
   tapMac: "02:fc:00:00:00:01",
-  guestAddress: "169.254.1.2",
-  guestMac: "02:fc:00:00:00:02",
-  prefix: 29,
+  guestAddress: tapGuest.address,
+  guestMac: tapGuest.mac,
+  prefix: tapGuest.prefix,
 } as const;

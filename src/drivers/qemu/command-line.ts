@@ -1,3 +1,4 @@
+import { tapGuest } from "../../core/vm.ts";
 import { tapFd } from "../shared/vm-namespace.ts";
 
 /** Where a QEMU runs its guests' instructions: on the processor, or in software. */
@@ -52,14 +53,15 @@ export const incomingFd = 7;
 /** The control socket, in QEMU's working folder. */
 export const qmpSocket = "qmp.sock";
 
-/** The guest's card is the same behind every tap, since clones have that of their template. */
-const guestMac = "02:fc:00:00:00:02";
-
 /** What init sets up in a guest; a guest without a way out is told of none, and fails at once. */
 const guestWords: Readonly<Record<QemuNetwork["kind"], readonly string[]>> = {
   // Where QEMU's user network puts its only guest.
   user: ["firelet.ip=10.0.2.15/24"],
-  tap: ["firelet.ip=169.254.1.2/29", "firelet.gateway=169.254.1.1", "firelet.dns=169.254.1.1"],
+  tap: [
+    `firelet.ip=${tapGuest.address}/${tapGuest.prefix}`,
+    `firelet.gateway=${tapGuest.gateway}`,
+    `firelet.dns=${tapGuest.gateway}`,
+  ],
 };
 
 type Argv = [string, ...string[]];
@@ -83,7 +85,7 @@ export function qemuCommandLine(machine: QemuMachine, guest: QemuGuest): Argv {
       ["-drive", "id=root,if=none,format=raw,readonly=on,file=/dev/fdset/1"],
       ["-device", "virtio-blk-device,drive=root"],
       ["-netdev", netdev(network)],
-      ["-device", `virtio-net-device,netdev=net,mac=${guestMac}`],
+      ["-device", `virtio-net-device,netdev=net,mac=${tapGuest.mac}`],
       ["-object", "rng-random,id=rng,filename=/dev/urandom"],
       ["-device", "virtio-rng-device,rng=rng"],
       ["-device", "virtio-serial-device"],

@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto";
 import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { messageOf } from "../../core/errors.ts";
+import { dataFolderTag } from "../../os/data-folder-tag.ts";
 import {
   type CgroupHierarchy,
   type CgroupHost,
@@ -39,8 +39,7 @@ export class VmCgroups {
   #host: Promise<CgroupHost> | undefined;
 
   constructor({ dataDir, viewer, removeGroup = rmdir }: VmCgroupsOptions) {
-    const digest = createHash("sha256").update(resolve(dataDir)).digest("hex");
-    this.name = `firelet-${digest.slice(0, 12)}`;
+    this.name = `firelet-${dataFolderTag(dataDir)}`;
     this.#viewer = viewer ?? { proc: "/proc/self", pid: process.pid };
     this.#removeGroup = removeGroup;
   }
