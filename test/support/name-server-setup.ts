@@ -12,8 +12,8 @@ export const soa: Answer = {
   ttl: 30,
   data: { mname: "ns.example.com", rname: "admin.example.com", minimum: 30 },
 };
-export const opt = (udpPayloadSize: number): Answer => ({
-  type: "OPT",
+export const opt = (udpPayloadSize: number, more = {}) => ({
+  type: "OPT" as const,
   name: ".",
   udpPayloadSize,
   extendedRcode: 0,
@@ -21,6 +21,7 @@ export const opt = (udpPayloadSize: number): Answer => ({
   flags: 0,
   flag_do: false,
   options: [],
+  ...more,
 });
 
 /** A VM with an egress policy, and what it heard of. */

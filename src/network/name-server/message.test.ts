@@ -2,22 +2,12 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { decode, encode, type Packet } from "dns-packet";
 import * as fc from "fast-check";
+import { opt } from "../../../test/support/name-server-setup.ts";
 import { a, replyTo } from "../../../test/support/stand-in-name-server.ts";
 import { rcodes, readQuery, readReply, udpLimit, writeAnswer, writeRequest } from "./message.ts";
 
 const question = { name: "api.example.com", type: "A" } as const;
 const ask = (packet: Packet = {}) => encode({ id: 7, questions: [{ ...question }], ...packet });
-const opt = (udpPayloadSize: number, more = {}) => ({
-  type: "OPT" as const,
-  name: ".",
-  udpPayloadSize,
-  extendedRcode: 0,
-  ednsVersion: 0,
-  flags: 0,
-  flag_do: false,
-  options: [],
-  ...more,
-});
 
 /** A query as bytes, with its name as labels. */
 function askLabels(...labels: string[]): Buffer {
