@@ -6,22 +6,25 @@ const walls: Record<string, readonly string[]> = {
   core: [],
   ports: ["core"],
   fleet: ["core", "ports", "lib"],
-  functions: ["core", "ports", "fleet", "lib"],
+  observe: ["core", "ports", "fleet", "lib"],
+  functions: ["core", "ports", "fleet", "observe", "lib"],
   os: ["core", "lib"],
   drivers: ["core", "ports", "lib", "os"],
   images: ["core", "ports", "lib", "os"],
   network: ["core", "ports", "lib", "os"],
   snapshots: ["core", "ports", "lib", "os"],
   runtime: ["core", "ports", "lib"],
+  agent: ["core", "ports", "lib"],
+  telemetry: ["core", "ports", "lib"],
   store: ["core", "ports"],
   api: [],
-  http: ["api", "core", "ports", "functions", "fleet", "lib"],
+  http: ["api", "core", "ports", "functions", "fleet", "observe", "lib"],
   client: ["api"],
   cli: ["client", "api", "lib"],
 };
 
 /** The folders whose code does no I/O of its own. */
-const pure = ["core", "ports", "lib", "fleet", "functions", "api"];
+const pure = ["core", "ports", "lib", "fleet", "observe", "functions", "api"];
 const ioModules = ["fs", "fs/promises", "child_process", "net", "http", "https", "dgram", "tls"];
 
 const wallOverrides = Object.entries(walls).map(([folder, allowed]): OxlintOverride => {

@@ -5,7 +5,7 @@ import type { FastifyInstance } from "fastify";
 import { pino, type Logger } from "pino";
 import type { Config } from "./config.ts";
 import { messageOf, PlatformError } from "./core/errors.ts";
-import { functionDefaults } from "./api/schemas.ts";
+import { functionDefaults } from "./api/functions.ts";
 import { createDrivers, type ChosenDriver } from "./drivers/registry.ts";
 import type { HostCapacity } from "./fleet/host-budget.ts";
 import { createPlatform, type Platform, type PlatformLimits } from "./functions/platform.ts";

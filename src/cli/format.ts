@@ -1,4 +1,4 @@
-import type { FunctionItem } from "../api/schemas.ts";
+import type { FunctionItem } from "../api/functions.ts";
 import type { Style } from "./output.ts";
 
 /** A time stamp of the API in the local time zone, to the second; "-" for none. */

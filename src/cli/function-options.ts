@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
-import type { CreateFunctionRequest } from "../api/schemas.ts";
+import type { CreateFunctionRequest } from "../api/functions.ts";
 import { CliError, exitCodes } from "./exit-codes.ts";
 
 type Egress = NonNullable<CreateFunctionRequest["egress"]>;

@@ -1,4 +1,4 @@
-import type { DriverItem, NetworkItem } from "../api/schemas.ts";
+import type { DriverItem, NetworkItem } from "../api/host.ts";
 
 /** What Firelet needs from the machine and does not have. */
 export interface MissingTool {

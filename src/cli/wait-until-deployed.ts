@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { FunctionItem } from "../api/schemas.ts";
+import type { FunctionItem } from "../api/functions.ts";
 import type { Cli } from "./cli.ts";
 import { CliError } from "./exit-codes.ts";
 import { duration } from "./format.ts";

@@ -1,22 +1,16 @@
 import type {
   CreateFunctionRequest,
   CreateFunctionResponse,
-  ErrorResponse,
   FunctionItem,
   FunctionSummary,
-  HealthResponse,
-  HostItem,
-  InvocationPage,
-  InvokeResponse,
   ListFunctionsQuery,
-  ListInvocationsQuery,
-  MessageResponse,
   RevisionItem,
-  RuntimeItem,
   UpdateFunctionRequest,
-  VmItem,
-  VmNetworkItem,
-} from "../api/schemas.ts";
+} from "../api/functions.ts";
+import type { HealthResponse, HostItem, RuntimeItem } from "../api/host.ts";
+import type { InvocationPage, InvokeResponse, ListInvocationsQuery } from "../api/invocations.ts";
+import type { ErrorResponse, MessageResponse } from "../api/shared.ts";
+import type { VmItem, VmNetworkItem } from "../api/vms.ts";
 
 /** The manager answered, and said no. */
 export class ApiError extends Error {

@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { ErrorResponse } from "../api/schemas.ts";
+import type { ErrorResponse } from "../api/shared.ts";
 import { messageOf, PlatformError, type ErrorCode } from "../core/errors.ts";
 import { validationMessage } from "./validation-message.ts";
 

@@ -1,4 +1,4 @@
-import type { HostItem } from "../api/schemas.ts";
+import type { HostItem } from "../api/host.ts";
 import type { DriverKind } from "../core/vm.ts";
 import type { VmProbe } from "../ports/vm-driver.ts";
 import type { DriverFacts } from "./wire-mapping.ts";

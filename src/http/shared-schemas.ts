@@ -1,5 +1,5 @@
 import { Type } from "typebox";
-import { ErrorResponse } from "../api/schemas.ts";
+import { ErrorResponse } from "../api/shared.ts";
 
 export const IdParams = Type.Object({ id: Type.String({ description: "Id or name" }) });
 

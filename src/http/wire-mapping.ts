@@ -1,18 +1,14 @@
 import {
   functionDefaults,
   type CreateFunctionRequest,
-  type DriverItem,
   type FunctionItem,
   type FunctionSummary,
-  type InvocationItem,
-  type InvokeResponse,
-  type NetworkItem,
   type RevisionItem,
-  type RuntimeItem,
   type UpdateFunctionRequest,
-  type VmItem,
-  type VmNetworkItem,
-} from "../api/schemas.ts";
+} from "../api/functions.ts";
+import { type DriverItem, type NetworkItem, type RuntimeItem } from "../api/host.ts";
+import { type InvocationItem, type InvokeResponse } from "../api/invocations.ts";
+import { type VmItem, type VmNetworkItem } from "../api/vms.ts";
 import type { Egress } from "../core/egress.ts";
 import type { FunctionRecord, FunctionSpec, RevisionRecord } from "../core/function.ts";
 import type { InvocationRecord, InvocationResult } from "../core/invocation.ts";

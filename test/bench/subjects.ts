@@ -1,4 +1,4 @@
-import type { CreateFunctionRequest, FunctionItem } from "../../src/api/schemas.ts";
+import type { CreateFunctionRequest, FunctionItem } from "../../src/api/functions.ts";
 import { TestManager } from "../support/manager.ts";
 import { sharedTestImages } from "../support/vm-images.ts";
 import { waitUntil } from "../support/wait-until.ts";

@@ -1,4 +1,4 @@
-import type { InvokeResponse } from "../../src/api/schemas.ts";
+import type { InvokeResponse } from "../../src/api/invocations.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { bodyOf, Connection, statusOf } from "./connection.ts";
 import { compare, type Lane, type Target } from "./lane.ts";

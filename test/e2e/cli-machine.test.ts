@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { HostItem } from "../../src/api/schemas.ts";
+import type { HostItem } from "../../src/api/host.ts";
 import type { TestServices } from "../../src/cli/commands/test.ts";
 import type { UpServices } from "../../src/cli/commands/up.ts";
 import { exitCodes } from "../../src/cli/exit-codes.ts";

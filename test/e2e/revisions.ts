@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
-import type { FunctionItem, RevisionItem } from "../../src/api/schemas.ts";
+import type { FunctionItem, RevisionItem } from "../../src/api/functions.ts";
 import { temporaryData, TestManager, type ManagerOptions } from "../support/manager.ts";
 
 /** A function whose answer shows all that a revision has. */

@@ -4,7 +4,7 @@ import { chmod, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FireletClient } from "../../src/client/client.ts";
-import type { FunctionItem } from "../../src/api/schemas.ts";
+import type { FunctionItem } from "../../src/api/functions.ts";
 import { within } from "./network-world.ts";
 import { type Reach, reachNamespace } from "./reach-namespace.ts";
 import { waitUntil } from "./wait-until.ts";

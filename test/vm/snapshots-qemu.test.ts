@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { open, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import type { VmItem } from "../../src/api/schemas.ts";
+import type { VmItem } from "../../src/api/vms.ts";
 import { TestManager, temporaryData } from "../support/manager.ts";
 import { describeOnQemu } from "../support/vm-images.ts";
 import { passTime, waitUntil } from "../support/wait-until.ts";

@@ -1,6 +1,6 @@
 import { basename, extname } from "node:path";
 import { Command } from "commander";
-import type { FunctionItem } from "../../api/schemas.ts";
+import type { FunctionItem } from "../../api/functions.ts";
 import { ApiError } from "../../client/client.ts";
 import type { Cli } from "../cli.ts";
 import { CliError, exitCodes } from "../exit-codes.ts";

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { DriverItem } from "../../api/schemas.ts";
+import type { DriverItem } from "../../api/host.ts";
 import type { Cli } from "../cli.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { DriverReport } from "../machine.ts";

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { FunctionItem } from "../../api/schemas.ts";
+import type { FunctionItem } from "../../api/functions.ts";
 import type { Cli } from "../cli.ts";
 import { egressText, localTime, stateStyles } from "../format.ts";
 import { fields } from "../table.ts";

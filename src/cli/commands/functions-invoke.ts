@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { InvokeResponse } from "../../api/schemas.ts";
+import type { InvokeResponse } from "../../api/invocations.ts";
 import type { Cli } from "../cli.ts";
 import { CliError, exitCodes } from "../exit-codes.ts";
 import { readText } from "../function-options.ts";

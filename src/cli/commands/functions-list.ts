@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import type { FunctionSummary, ListFunctionsQuery } from "../../api/schemas.ts";
+import type { FunctionSummary, ListFunctionsQuery } from "../../api/functions.ts";
 import type { Cli } from "../cli.ts";
 import { localTime, stateStyles } from "../format.ts";
 import { wholeNumber } from "../function-options.ts";

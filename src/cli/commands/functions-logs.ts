@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import type { InvocationItem, ListInvocationsQuery } from "../../api/schemas.ts";
+import type { InvocationItem, ListInvocationsQuery } from "../../api/invocations.ts";
 import type { Cli } from "../cli.ts";
 import { duration, localTime, stateStyles } from "../format.ts";
 import { wholeNumber } from "../function-options.ts";

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { RevisionItem } from "../../api/schemas.ts";
+import type { RevisionItem } from "../../api/functions.ts";
 import type { Cli } from "../cli.ts";
 import { localTime } from "../format.ts";
 import type { Style } from "../output.ts";

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { Command } from "commander";
-import type { FunctionItem, RevisionItem } from "../../api/schemas.ts";
+import type { FunctionItem, RevisionItem } from "../../api/functions.ts";
 import type { Cli } from "../cli.ts";
 import { CliError } from "../exit-codes.ts";
 import { wholeNumber } from "../function-options.ts";

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { HostItem } from "../../api/schemas.ts";
+import type { HostItem } from "../../api/host.ts";
 import type { Cli } from "../cli.ts";
 import { CliError, exitCodes } from "../exit-codes.ts";
 import { isolationWords } from "../format.ts";

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { VmNetworkItem } from "../../api/schemas.ts";
+import type { VmNetworkItem } from "../../api/vms.ts";
 import type { Cli } from "../cli.ts";
 import { byteCount, egressText } from "../format.ts";
 import { fields, table } from "../table.ts";

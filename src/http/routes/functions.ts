@@ -4,12 +4,10 @@ import {
   CreateFunctionResponse,
   FunctionItem,
   FunctionSummary,
-  ItemOf,
-  ItemsOf,
   ListFunctionsQuery,
-  MessageResponse,
   UpdateFunctionRequest,
-} from "../../api/schemas.ts";
+} from "../../api/functions.ts";
+import { ItemOf, ItemsOf, MessageResponse } from "../../api/shared.ts";
 import type { FunctionRecord } from "../../core/function.ts";
 import { createFunction } from "../../functions/create-function.ts";
 import { deleteFunction } from "../../functions/delete-function.ts";

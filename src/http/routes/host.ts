@@ -1,5 +1,6 @@
 import type { FastifyPluginCallbackTypebox } from "@fastify/type-provider-typebox";
-import { HealthResponse, HostItem, ItemOf, ItemsOf, RuntimeItem } from "../../api/schemas.ts";
+import { HealthResponse, HostItem, RuntimeItem } from "../../api/host.ts";
+import { ItemOf, ItemsOf } from "../../api/shared.ts";
 import type { Platform } from "../../functions/platform.ts";
 import type { HostFacts } from "../host-facts.ts";
 import { errorAnswers } from "../shared-schemas.ts";

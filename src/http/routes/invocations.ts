@@ -4,7 +4,7 @@ import {
   InvokeRequest,
   InvokeResponse,
   ListInvocationsQuery,
-} from "../../api/schemas.ts";
+} from "../../api/invocations.ts";
 import { invokeFunction } from "../../functions/invoke-function.ts";
 import { listInvocations } from "../../functions/list-invocations.ts";
 import type { Platform } from "../../functions/platform.ts";

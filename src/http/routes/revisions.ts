@@ -1,5 +1,6 @@
 import type { FastifyPluginCallbackTypebox } from "@fastify/type-provider-typebox";
-import { FunctionItem, ItemOf, ItemsOf, RevisionItem, RollbackRequest } from "../../api/schemas.ts";
+import { FunctionItem, RevisionItem, RollbackRequest } from "../../api/functions.ts";
+import { ItemOf, ItemsOf } from "../../api/shared.ts";
 import { listRevisions } from "../../functions/list-revisions.ts";
 import type { Platform } from "../../functions/platform.ts";
 import { rollbackFunction } from "../../functions/rollback-function.ts";

@@ -1,6 +1,7 @@
 import type { FastifyPluginCallbackTypebox } from "@fastify/type-provider-typebox";
 import { Type } from "typebox";
-import { ItemOf, ItemsOf, MessageResponse, VmItem, VmNetworkItem } from "../../api/schemas.ts";
+import { ItemOf, ItemsOf, MessageResponse } from "../../api/shared.ts";
+import { VmItem, VmNetworkItem } from "../../api/vms.ts";
 import { PlatformError } from "../../core/errors.ts";
 import type { FleetVm } from "../../fleet/fleet-vm.ts";
 import { inspectNetwork } from "../../functions/inspect-network.ts";
