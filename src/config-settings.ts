@@ -36,6 +36,19 @@ function integer(min: number, max: number): Kind<number> {
   };
 }
 
+const url: Kind<string> = {
+  wanted: "an address that starts with http:// or https://",
+  fromText: asText,
+  accepts: (value): value is string =>
+    isText(value) && /^https?:$/.test(URL.parse(value)?.protocol ?? ""),
+};
+
+const share: Kind<number> = {
+  wanted: "a number from 0 to 1",
+  fromText: (value) => (/^[\d.]+$/.test(value) ? Number(value) : value),
+  accepts: (value): value is number => typeof value === "number" && value >= 0 && value <= 1,
+};
+
 function oneOf<const T extends string>(names: readonly T[]): Kind<T> {
   return {
     wanted: `one of ${names.join(", ")}`,
@@ -176,6 +189,8 @@ export const settings = {
   "network.nameServers": setting<readonly string[]>(nameServers, [], {
     env: "FIRELET_NAME_SERVERS",
   }),
+  "telemetry.otlpEndpoint": setting(url, "", { env: "OTEL_EXPORTER_OTLP_ENDPOINT" }),
+  "telemetry.traceRatio": setting(share, 1, { env: "OTEL_TRACES_SAMPLER_ARG" }),
   "retention.invocationDays": setting(integer(1, 3650), 30, { env: "FIRELET_INVOCATION_DAYS" }),
   "retention.invocationsPerFunction": setting(integer(1, 100_000_000), 100_000, {
     env: "FIRELET_INVOCATIONS_PER_FUNCTION",

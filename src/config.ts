@@ -67,6 +67,12 @@ export interface Config {
     /** Where functions' look-ups go; none are those of /etc/resolv.conf. */
     readonly nameServers: readonly NameServer[];
   };
+  readonly telemetry: {
+    /** Where traces are sent, as OTLP over HTTP; null is nowhere. */
+    readonly otlpEndpoint: string | null;
+    /** The part of the traces that begin here which is recorded. */
+    readonly traceRatio: number;
+  };
   readonly retention: {
     readonly invocationDays: number;
     readonly invocationsPerFunction: number;
@@ -133,6 +139,10 @@ export function loadConfig(sources: ConfigSources): Config {
       connections: get("network.connections"),
       bandwidthMbit: get("network.bandwidthMbit"),
       nameServers: get("network.nameServers").flatMap((server) => parseNameServer(server) ?? []),
+    },
+    telemetry: {
+      otlpEndpoint: get("telemetry.otlpEndpoint") || null,
+      traceRatio: get("telemetry.traceRatio"),
     },
     retention: {
       invocationDays: get("retention.invocationDays"),

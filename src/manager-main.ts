@@ -23,6 +23,7 @@ import { HttpRuntimeClient } from "./runtime/http-runtime-client.ts";
 import type { NetworkFacts } from "./ports/network.ts";
 import { FileSnapshotStore } from "./snapshots/file-snapshot-store.ts";
 import { openSqliteStore } from "./store/sqlite-store.ts";
+import { openTelemetry } from "./telemetry/telemetry.ts";
 
 /** A manager that listens. */
 export interface RunningManager {
@@ -54,6 +55,10 @@ export async function startManager(config: Config, version: string): Promise<Run
   const { bootTimeoutMs } = limits;
   const drivers = createDrivers({ dataDir, network, qemuPath, bootTimeoutMs, images });
   const chosen = await drivers.choose(config.driver);
+  const { accelerator } = chosen.probe;
+  const build = { version, driver: chosen.driver.kind, accelerator };
+  const telemetry = await openTelemetry(config.telemetry, build, log);
+  undo.defer(() => telemetry.close());
   const platform = await createPlatform(
     {
       store,
@@ -64,6 +69,7 @@ export async function startManager(config: Config, version: string): Promise<Run
       snapshotStore: await openSnapshots(config, chosen, log),
       clock: systemClock,
       log,
+      telemetry,
     },
     platformLimits(config),
   );

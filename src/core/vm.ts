@@ -16,7 +16,11 @@ export type Isolation = "hardware" | "emulated" | "none";
  * identity and code. `standby`: it could serve, and waits to be needed. `stopping`: takes no new
  * invocation.
  */
-export type VmState = "booting" | "adopting" | "standby" | "running" | "stopping";
+export const vmStates = ["booting", "adopting", "standby", "running", "stopping"] as const;
+export type VmState = (typeof vmStates)[number];
+
+/** How a VM came to serve: from a snapshot, from nothing, or it stood by. */
+export type VmOrigin = "clone" | "boot" | "standby";
 
 /** What is wanted of a VM. */
 export interface VmSpec {

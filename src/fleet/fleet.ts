@@ -2,6 +2,7 @@ import type { Egress } from "../core/egress.ts";
 import { messageOf, PlatformError } from "../core/errors.ts";
 import { isHotChange, type FunctionRecord, type FunctionRevision } from "../core/function.ts";
 import type { GuestInvocation, GuestReply } from "../ports/runtime-client.ts";
+import type { Span } from "../ports/telemetry.ts";
 import { VmStoppedError, type FleetVm } from "./fleet-vm.ts";
 import { StartBackoff } from "./start-backoff.ts";
 import { VmPool, type VmPoolDeps } from "./vm-pool.ts";
@@ -15,6 +16,11 @@ export interface FleetLimits {
   readonly wakeMs: number;
   /** How long invocations in a VM that is to go may still run. */
   readonly drainMs: number;
+}
+
+export interface FleetInvocation extends GuestInvocation {
+  /** What a VM is started for, where it takes one. */
+  readonly span?: Span | undefined;
 }
 
 export interface FleetReply extends GuestReply {
@@ -74,6 +80,10 @@ export class Fleet {
     return this.#lastActiveMs;
   }
 
+  get functionName(): string {
+    return this.#settings.name;
+  }
+
   /** Invocations that wait for a VM. */
   get waiting(): number {
     return this.#line.length;
@@ -103,10 +113,10 @@ export class Fleet {
    * `function_not_ready`, `queue_full`, `vm_start_failed` or `vm_lost`; a function that throws or
    * is too slow is a reply.
    */
-  async invoke(invocation: GuestInvocation): Promise<FleetReply> {
+  async invoke(invocation: FleetInvocation): Promise<FleetReply> {
     const arrivedMs = this.#deps.clock.monotonicMs();
     this.#lastActiveMs = arrivedMs;
-    const vm = this.#takePlace() ?? (await this.#waitForPlace(invocation.timeoutMs));
+    const vm = this.#takePlace() ?? (await this.#waitForPlace(invocation));
     const where = { vmId: vm.spec.id, coldStart: vm.readyAtMs > arrivedMs };
     const late = new AbortController();
     const deadline = this.#deps.clock.after(invocation.timeoutMs + timeoutGraceMs, () =>
@@ -134,7 +144,7 @@ export class Fleet {
   async rollout(revision: FunctionRevision, options: StartOptions): Promise<void> {
     const hot = this.#revision !== null && isHotChange(this.#revision, revision);
     try {
-      const loaded = hot && (await this.#loadInto(this.#running, revision, options.signal));
+      const loaded = hot && (await this.#loadInto(this.#running, revision, options));
       if (!loaded) await this.#startUnlessRefused(revision, options);
       this.#revision = revision;
       void this.#pool.dropStandby();
@@ -154,18 +164,14 @@ export class Fleet {
   async #loadInto(
     vms: readonly FleetVm[],
     revision: FunctionRevision,
-    signal: AbortSignal,
+    { signal, span }: StartOptions,
   ): Promise<boolean> {
     let loaded = false;
     for (const vm of vms) {
       // Once one has taken it there is no way back but forward.
       if (!loaded) signal.throwIfAborted();
-      const outcome = await this.#pool.load(
-        vm,
-        this.#settings,
-        revision,
-        this.#untilTooLate(signal),
-      );
+      const until = { signal: this.#untilTooLate(signal), span };
+      const outcome = await this.#pool.load(vm, this.#settings, revision, until);
       if (outcome === "loaded") loaded = true;
       else if (outcome !== "lost" && !loaded) throw outcome;
     }
@@ -282,12 +288,12 @@ export class Fleet {
     return this.#closing.signal.aborted ? undefined : this.#pool.takePlace(this.#capacity);
   }
 
-  #waitForPlace(timeoutMs: number): Promise<FleetVm> {
+  #waitForPlace({ timeoutMs, span }: FleetInvocation): Promise<FleetVm> {
     if (this.#closing.signal.aborted) return Promise.reject(this.#closing.signal.reason as Error);
     // The function's timeout is for its handler: a VM that has to start first is not its fault.
     const runs = this.#running.some((vm) => !vm.suspect);
     const place = this.#line.wait(runs ? timeoutMs : Math.max(timeoutMs, this.#wakeMs));
-    this.#scale();
+    this.#scale(span);
     return place;
   }
 
@@ -296,8 +302,11 @@ export class Fleet {
     this.#scale();
   }
 
-  /** Starts as many VMs as the waiting invocations need, and no more than the function may have. */
-  #scale(): void {
+  /**
+   * Starts as many VMs as the waiting invocations need, and no more than the function may have; for
+   * `span`, whose invocation came last.
+   */
+  #scale(span?: Span): void {
     if (this.#line.length === 0 || this.#closing.signal.aborted || this.#revision === null) return;
     const staying = this.#pool.staying;
     // A VM that starts or is being examined will take some of those who wait.
@@ -305,20 +314,21 @@ export class Fleet {
     const wanted = Math.max(1, Math.ceil(this.#line.length / this.#capacity)) - coming;
     const room = this.#settings.maxVms - staying.length;
     for (let n = 0; n < Math.min(wanted, room); n += 1) {
-      void this.#startInBackground(this.#revision);
+      void this.#startInBackground(this.#revision, span);
     }
   }
 
-  async #startInBackground(revision: FunctionRevision): Promise<void> {
+  async #startInBackground(revision: FunctionRevision, span?: Span): Promise<void> {
     try {
-      const vm = await this.#start(revision, { signal: this.#closing.signal });
+      const vm = await this.#start(revision, { signal: this.#closing.signal, span });
       await this.#bringUpToDate(vm);
       this.#serveLine();
     } catch (error) {
       // Its place was given to another when it was stopped.
       if (error instanceof VmStoppedError) return;
       const functionId = this.#settings.id;
-      this.#deps.log.warn({ functionId, error: messageOf(error) }, "VM did not start");
+      const facts = { ...span?.ids, functionId, error: messageOf(error) };
+      this.#deps.log.warn(facts, "VM did not start");
       // Whoever waits learns why, unless another VM can still serve them.
       if (this.#pool.staying.length === 0) this.#line.rejectAll(error);
     }
@@ -340,7 +350,7 @@ export class Fleet {
     if (current === null || vm.revision === current.revision) return;
     const fits = isHotChange(vm.spec, current);
     const { signal } = this.#closing;
-    const outcome = fits ? await this.#pool.load(vm, this.#settings, current, signal) : "unfit";
+    const outcome = fits ? await this.#pool.load(vm, this.#settings, current, { signal }) : "unfit";
     if (outcome !== "loaded") void this.#pool.retire(vm);
   }
 

@@ -91,6 +91,17 @@ export class Fleets {
     return [...this.#byFunction.values()].flatMap((fleet) => fleet.vms);
   }
 
+  /** Invocations that wait for a VM, by the name of their function. */
+  get waiting(): ReadonlyMap<string, number> {
+    const fleets = [...this.#byFunction.values()];
+    return new Map(fleets.map((fleet) => [fleet.functionName, fleet.waiting]));
+  }
+
+  /** How many of one function may wait. */
+  get queueLimit(): number {
+    return this.#limits.queueLength;
+  }
+
   /** Stops one VM; its function replaces it when it needs one. Whether there is such a VM. */
   stopVm(vmId: string, when: "drained" | "now" = "drained"): boolean {
     return [...this.#byFunction.values()].some((fleet) => fleet.stop(vmId, when));

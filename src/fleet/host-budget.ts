@@ -41,6 +41,11 @@ export class HostBudget {
     return this.#capacity;
   }
 
+  /** What VMs hold now, and how many more wait for room. */
+  get use(): HostCapacity & { readonly waiting: number } {
+    return { vms: this.#vms, memoryMib: this.#memoryMib, waiting: this.#waiting.length };
+  }
+
   get isAwaited(): boolean {
     return this.#waiting.length > 0;
   }

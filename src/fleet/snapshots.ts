@@ -9,6 +9,7 @@ import type { ImageCatalog } from "../ports/image-catalog.ts";
 import type { Log } from "../ports/log.ts";
 import type { RevisionBundle, RuntimeClient } from "../ports/runtime-client.ts";
 import type { SnapshotStore, StoredSnapshot } from "../ports/snapshot-store.ts";
+import type { Span, Telemetry } from "../ports/telemetry.ts";
 import type { VmDriver, VmSnapshots } from "../ports/vm-driver.ts";
 import type { HostBudget } from "./host-budget.ts";
 import { bundleOf } from "./load-code.ts";
@@ -27,12 +28,26 @@ export interface SnapshotsDeps {
   readonly runtimeClient: RuntimeClient;
   readonly clock: Clock;
   readonly log: Log;
+  readonly telemetry: Telemetry;
   readonly starts: Semaphore;
   readonly budget: HostBudget;
 }
 
 type VmSize = Pick<FunctionRevision, "vcpus" | "memoryMib">;
+/** For whom a snapshot is wanted, and until when. */
+type Want = Pick<StartOptions, "signal" | "span">;
+type Work = { readonly signal: AbortSignal; readonly span: Span };
 type VmKind = VmSize & { readonly runtime: string; readonly egress: Egress };
+
+/** Gets what is needed first; what it resolves to starts the VM and snapshots it. */
+type Prepare = (work: Work) => Promise<(spec: TemplateSpec) => Promise<void>>;
+
+interface Making {
+  readonly key: SnapshotKey;
+  readonly conditions: SnapshotConditions;
+  readonly spec: VmSpec;
+  readonly prepare: Prepare;
+}
 
 /** Finds the snapshot that VMs of a revision are cloned from, and makes it where there is none. */
 export class Snapshots {
@@ -52,34 +67,30 @@ export class Snapshots {
   async ofRevision(
     owner: VmOwner,
     revision: FunctionRevision,
-    { signal, onBooted }: StartOptions,
+    { onBooted, ...want }: StartOptions,
   ): Promise<StoredSnapshot> {
     const key = functionKey(owner, revision);
-    return this.#findOrMake(key, { ...owner, ...revision }, signal, async (until) => {
-      const { files } = await this.base(owner.runtime, revision, until);
+    return this.#findOrMake(key, { ...owner, ...revision }, want, async ({ signal, span }) => {
+      const { files } = await this.base(owner.runtime, revision, { signal, span });
       const bundle = bundleOf(owner, revision);
       return (spec) =>
-        snapshotRevision({ spec, base: files, bundle, onBooted }, this.#templates, until);
+        snapshotRevision({ spec, base: files, bundle, onBooted, span }, this.#templates, signal);
     });
   }
 
   /** The snapshot of a booted runtime, before there is code of a function in it. */
-  base(
-    runtime: string,
-    { vcpus, memoryMib }: VmSize,
-    signal: AbortSignal,
-  ): Promise<StoredSnapshot> {
+  base(runtime: string, { vcpus, memoryMib }: VmSize, want: Want): Promise<StoredSnapshot> {
     const key = { kind: "base", runtime, vcpus, memoryMib } as const;
     return this.#findOrMake(
       key,
       { runtime, vcpus, memoryMib, egress: "none" },
-      signal,
-      async (until) => {
+      want,
+      async ({ signal, span }) => {
         const rehearsal = await this.#rehearsal(runtime, memoryMib);
         return (spec) =>
           this.#deps.starts.run(
-            () => snapshotRuntime(spec, rehearsal, this.#templates, until),
-            until,
+            () => snapshotRuntime({ spec, rehearsal, span }, this.#templates, signal),
+            signal,
           );
       },
     );
@@ -106,34 +117,42 @@ export class Snapshots {
     await this.#deps.store.keepOnly(functionId, revision);
   }
 
-  /** `prepare` gets what is needed first; what it resolves to starts the VM and snapshots it. */
-  async #findOrMake(
+  /** Once for all who want it at the same time; it shows in the trace of the first. */
+  #findOrMake(
     key: SnapshotKey,
     wanted: VmKind,
-    signal: AbortSignal,
-    prepare: (signal: AbortSignal) => Promise<(spec: TemplateSpec) => Promise<void>>,
+    { signal: wantedUntil, span: wantedBy }: Want,
+    prepare: Prepare,
   ): Promise<StoredSnapshot> {
+    const { telemetry } = this.#deps;
+    const snapshot = snapshotName(key);
+    return this.#making.run(snapshot, wantedUntil, (signal) =>
+      telemetry.follow(`snapshot.${key.kind}`, { snapshot }, wantedBy, async (span) => {
+        const { spec, conditions } = await this.#describe(wanted, span);
+        const found = await this.#deps.store.find(key, conditions);
+        span.note({ found: found !== null });
+        return found ?? this.#make({ key, conditions, spec, prepare }, { signal, span });
+      }),
+    );
+  }
+
+  async #make({ key, conditions, spec, prepare }: Making, work: Work): Promise<StoredSnapshot> {
     const { budget, clock, log, store } = this.#deps;
-    return this.#making.run(snapshotName(key), signal, async (until) => {
-      const { spec, conditions } = await this.#describe(wanted);
-      const found = await store.find(key, conditions);
-      if (found !== null) return found;
-      const startedMs = clock.monotonicMs();
-      const make = await prepare(until);
-      const made = await store.create(key, conditions, async (files) => {
-        const share = await budget.acquire(wanted.memoryMib, until);
-        try {
-          await make({ ...spec, template: files });
-          // Nobody wants it any more, and its function may be gone.
-          until.throwIfAborted();
-        } finally {
-          share.release();
-        }
-      });
-      const durationMs = Math.round(clock.monotonicMs() - startedMs);
-      log.info({ snapshot: snapshotName(key), durationMs }, "Snapshot made");
-      return made;
+    const startedMs = clock.monotonicMs();
+    const make = await prepare(work);
+    const made = await store.create(key, conditions, async (files) => {
+      const share = await budget.acquire(spec.memoryMib, work.signal);
+      try {
+        await make({ ...spec, template: files });
+        // Nobody wants it any more, and its function may be gone.
+        work.signal.throwIfAborted();
+      } finally {
+        share.release();
+      }
     });
+    const durationMs = Math.round(clock.monotonicMs() - startedMs);
+    log.info({ ...work.span.ids, snapshot: snapshotName(key), durationMs }, "Snapshot made");
+    return made;
   }
 
   /** A function that every runtime has: the one to start from. */
@@ -143,15 +162,15 @@ export class Snapshots {
     return { revision: 1, functionName: "rehearsal", memoryMib, handler: "handler", code, env: {} };
   }
 
-  async #describe({
-    runtime,
-    vcpus,
-    memoryMib,
-    egress,
-  }: VmKind): Promise<{ spec: VmSpec; conditions: SnapshotConditions }> {
-    const { clock, images } = this.#deps;
+  async #describe(
+    { runtime, vcpus, memoryMib, egress }: VmKind,
+    span?: Span,
+  ): Promise<{ spec: VmSpec; conditions: SnapshotConditions }> {
+    const { clock, images, telemetry } = this.#deps;
     const id = clock.newId();
-    const image = await images.resolve(runtime);
+    const image = await telemetry.follow("image.resolve", { runtime }, span, () =>
+      images.resolve(runtime),
+    );
     const name = `template-${runtime}-${id.slice(0, 8)}`;
     const spec = { id, name, functionId: "", image, vcpus, memoryMib, egress };
     return { spec, conditions: await this.#templates.snapshots.conditions(spec) };

@@ -1,12 +1,14 @@
 import type { SnapshotFiles } from "../core/snapshot.ts";
 import type { VmSpec } from "../core/vm.ts";
 import type { GuestConnection, RevisionBundle } from "../ports/runtime-client.ts";
+import type { Span, Telemetry } from "../ports/telemetry.ts";
 import type { VmDriver } from "../ports/vm-driver.ts";
 import { loadFirst } from "./load-code.ts";
 import { unlessGone, wakeClone, wakeServer, type WakeDeps } from "./wake-clone.ts";
 
 export interface TemplateDeps extends WakeDeps {
   readonly driver: VmDriver;
+  readonly telemetry: Telemetry;
 }
 
 /** A VM whose snapshot goes to the files that it names. */
@@ -16,20 +18,27 @@ export type TemplateSpec = VmSpec & { readonly template: SnapshotFiles };
 const freezeLimitMs = 10_000;
 const rehearsalLimitMs = 20_000;
 
+export interface RuntimeTemplate {
+  readonly spec: TemplateSpec;
+  /** Code for its server to go through everything with. */
+  readonly rehearsal: RevisionBundle;
+  readonly span?: Span | undefined;
+}
+
 /**
  * Boots a runtime and writes its snapshot. Its server has been through everything once that its
  * clones will do, with `rehearsal` for code, so that what is compiled at its first use is compiled.
  * Rejects with `vm_start_failed` or `vm_lost`.
  */
 export async function snapshotRuntime(
-  spec: TemplateSpec,
-  rehearsal: RevisionBundle,
+  { spec, rehearsal, span }: RuntimeTemplate,
   deps: TemplateDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const { clock, driver, runtimeClient } = deps;
+  const { clock, driver, runtimeClient, telemetry } = deps;
+  const facts = { vmId: spec.id, vmName: spec.name };
   await using undo = new AsyncDisposableStack();
-  const vm = await driver.boot(spec, signal);
+  const vm = await telemetry.follow("vm.boot", facts, span, () => driver.boot(spec, signal));
   undo.defer(() => driver.destroy(vm.id));
   const booted = runtimeClient.connect(vm.address);
   undo.defer(() => booted.close());
@@ -40,7 +49,7 @@ export async function snapshotRuntime(
   const woken = await wakeServer(vm, spec.name, deps, limit);
   undo.defer(() => woken.close());
   await freeze(vm.id, woken, deps, signal);
-  await deps.snapshots.take(vm.id, signal);
+  await telemetry.follow("snapshot.write", facts, span, () => deps.snapshots.take(vm.id, signal));
 }
 
 async function rehearse(
@@ -62,6 +71,7 @@ export interface FunctionTemplate {
   readonly bundle: RevisionBundle;
   /** Called when it runs and the code goes in. */
   readonly onBooted?: (() => void) | undefined;
+  readonly span?: Span | undefined;
 }
 
 /**
@@ -69,21 +79,30 @@ export interface FunctionTemplate {
  * `code_rejected` where the code does not load, and with `vm_start_failed` or `vm_lost`.
  */
 export async function snapshotRevision(
-  { spec, base, bundle, onBooted }: FunctionTemplate,
+  { spec, base, bundle, onBooted, span }: FunctionTemplate,
   deps: TemplateDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const { driver, snapshots } = deps;
+  const { driver, snapshots, telemetry } = deps;
+  const facts = { vmId: spec.id, vmName: spec.name };
   await using undo = new AsyncDisposableStack();
-  const vm = await snapshots.restore(spec, base, signal);
+  const vm = await telemetry.follow("vm.restore", facts, span, () =>
+    snapshots.restore(spec, base, signal),
+  );
   undo.defer(() => driver.destroy(vm.id));
-  const connection = await wakeClone(vm, spec.name, deps, signal);
+  const connection = await telemetry.follow("vm.wake", facts, span, () =>
+    wakeClone(vm, spec.name, deps, signal),
+  );
   undo.defer(() => connection.close());
   onBooted?.();
-  await loadFirst(connection, bundle, signal);
-  await connection.quiesce(signal);
-  await freeze(vm.id, connection, deps, signal);
-  await snapshots.take(vm.id, signal);
+  await telemetry.follow("code.load", { ...facts, revision: bundle.revision }, span, async () => {
+    await loadFirst(connection, bundle, signal);
+    await connection.quiesce(signal);
+  });
+  await telemetry.follow("snapshot.write", facts, span, async () => {
+    await freeze(vm.id, connection, deps, signal);
+    await snapshots.take(vm.id, signal);
+  });
 }
 
 /** Brings a runtime server to stand still. */

@@ -1,11 +1,14 @@
 import { messageOf, PlatformError } from "../core/errors.ts";
 import type { FunctionRevision } from "../core/function.ts";
-import { vmName } from "../core/vm.ts";
-import { FleetVm, type FleetVmDeps } from "./fleet-vm.ts";
+import { failedOutcome, type Outcome } from "../core/outcome.ts";
+import { vmName, type VmOrigin } from "../core/vm.ts";
+import type { Span } from "../ports/telemetry.ts";
+import { FleetVm, VmStoppedError, type FleetVmDeps } from "./fleet-vm.ts";
 import { bundleOf, loadLimitMs } from "./load-code.ts";
 import {
   VmStarter,
   type StartOptions,
+  type StartOrder,
   type StartWay,
   type VmOwner,
   type VmStarterDeps,
@@ -65,20 +68,27 @@ export class VmPool {
   }
 
   /** Starts a VM that serves `revision`. Rejects, leaving nothing behind, where that fails. */
-  async start(owner: VmOwner, revision: FunctionRevision, options: StartOptions): Promise<FleetVm> {
-    const standing = this.#takeStandby(revision);
+  start(owner: VmOwner, revision: FunctionRevision, options: StartOptions): Promise<FleetVm> {
+    const facts = { ...factsOf(owner), revision: revision.revision };
+    return this.#deps.telemetry.follow("vm.start", facts, options.span, (span) =>
+      this.#start({ owner, revision, ...options, span }),
+    );
+  }
+
+  async #start(order: StartOrder & { readonly span: Span }): Promise<FleetVm> {
+    const { owner, revision, signal, span } = order;
+    const standing = this.#takeStandby(revision, span);
     if (standing !== undefined) return standing;
-    const order = { owner, revision, ...options };
     // Before anything is awaited, so that whoever counts the VMs that come counts this one.
     let vm = this.#add(owner, revision);
     let way = this.#starter.firstWay;
     for (let failures = 1; ; failures += 1) {
       try {
-        await this.#starter.bringUp(vm, order, way);
-        return this.#serve(vm, way);
+        await this.#bringUp(vm, order, way);
+        return this.#serve(vm, way, span);
       } catch (error) {
         const failed = vm;
-        const next = options.signal.aborted ? null : this.#starter.nextWay(way, error, failures);
+        const next = signal.aborted ? null : this.#starter.nextWay(way, error, failures);
         if (next !== null) {
           vm = this.#add(owner, revision);
           way = next;
@@ -90,9 +100,26 @@ export class VmPool {
     }
   }
 
-  #serve(vm: FleetVm, way: StartWay | "standby"): FleetVm {
+  /** Brings a VM up to stand by, and counts how that went. */
+  async #bringUp(vm: FleetVm, order: StartOrder, way: StartWay): Promise<void> {
+    const { clock, telemetry } = this.#deps;
+    const startedMs = clock.monotonicMs();
+    let outcome: Outcome = "success";
+    try {
+      await this.#starter.bringUp(vm, order, way);
+    } catch (error) {
+      const unwanted = order.signal.aborted || error instanceof VmStoppedError;
+      outcome = unwanted ? "cancelled" : failedOutcome(error);
+      throw error;
+    } finally {
+      telemetry.countVmStart(way, outcome, clock.monotonicMs() - startedMs);
+    }
+  }
+
+  #serve(vm: FleetVm, way: VmOrigin, span: Span): FleetVm {
     vm.serve();
-    this.#deps.log.info({ ...idsOf(vm), way }, "VM is running");
+    span.note({ vmId: vm.spec.id, vmName: vm.spec.name, way });
+    this.#deps.log.info({ ...span.ids, ...idsOf(vm), way }, "VM is running");
     void vm.exited.then((exit) => this.#noticeExit(vm, exit.detail));
     return vm;
   }
@@ -112,12 +139,13 @@ export class VmPool {
   }
 
   /** The VM that stands by, from now on one of those that serve, where it has what is wanted. */
-  #takeStandby({ revision }: FunctionRevision): FleetVm | undefined {
+  #takeStandby({ revision }: FunctionRevision, span: Span): FleetVm | undefined {
     const vm = this.#standby;
     if (vm?.state !== "standby" || vm.revision !== revision) return undefined;
     this.#standby = undefined;
     this.#vms.set(vm.spec.id, vm);
-    return this.#serve(vm, "standby");
+    this.#deps.telemetry.countVmStart("standby", "success", 0);
+    return this.#serve(vm, "standby", span);
   }
 
   /** Starts a clone to stand by. Never rejects: whoever comes finds it, or starts one anew. */
@@ -126,13 +154,16 @@ export class VmPool {
     revision: FunctionRevision,
     signal: AbortSignal,
   ): Promise<void> {
-    const { budget, log, snapshots } = this.#deps;
+    const { budget, log, snapshots, telemetry } = this.#deps;
     if (this.#standby !== undefined || snapshots === null) return;
     // Nobody has to make room for what nobody has asked for yet.
     if (!budget.hasRoom(revision.memoryMib)) return;
     const vm = (this.#standby = this.#newVm(owner, revision));
     try {
-      await this.#starter.bringUp(vm, { owner, revision, signal }, "clone");
+      const facts = { ...factsOf(owner), revision: revision.revision, way: "clone" as const };
+      await telemetry.follow("vm.start", facts, undefined, (span) =>
+        this.#bringUp(vm, { owner, revision, signal, span }, "clone"),
+      );
       void vm.exited.then(() => this.dropStandby(vm));
     } catch (error) {
       if (vm !== this.#standby) return;
@@ -156,11 +187,14 @@ export class VmPool {
     vm: FleetVm,
     owner: VmOwner,
     revision: FunctionRevision,
-    signal: AbortSignal,
+    { signal, span }: StartOptions,
   ): Promise<"loaded" | "lost" | PlatformError> {
     try {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(loadLimitMs)]);
-      const outcome = await vm.load(bundleOf(owner, revision), limit);
+      const facts = { vmId: vm.spec.id, vmName: vm.spec.name, revision: revision.revision };
+      const outcome = await this.#deps.telemetry.follow("code.load", facts, span, () =>
+        vm.load(bundleOf(owner, revision), limit),
+      );
       return outcome.loaded ? "loaded" : new PlatformError("code_rejected", outcome.message);
     } catch (error) {
       // Whether the guest has switched is unknown now, so it cannot stay.
@@ -218,6 +252,10 @@ export class VmPool {
     while (taken.has(vmName(name, id, ordinal))) ordinal += 1;
     return vmName(name, id, ordinal);
   }
+}
+
+function factsOf({ id, name, runtime }: VmOwner) {
+  return { functionId: id, functionName: name, runtime };
 }
 
 /** What every log line about a VM names. */

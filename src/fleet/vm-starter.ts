@@ -4,6 +4,7 @@ import type { Semaphore } from "../lib/semaphore.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { StoredSnapshot } from "../ports/snapshot-store.ts";
+import type { Span, Telemetry } from "../ports/telemetry.ts";
 import { VmStoppedError, type FleetVm } from "./fleet-vm.ts";
 import type { HostBudget } from "./host-budget.ts";
 import { bundleOf } from "./load-code.ts";
@@ -17,6 +18,8 @@ export interface StartOptions {
   readonly signal: AbortSignal;
   /** Called when a VM has booted and the code goes in; not where it is in there already. */
   readonly onBooted?: (() => void) | undefined;
+  /** What it is started for. */
+  readonly span?: Span | undefined;
 }
 
 /** What a VM is started for. */
@@ -28,6 +31,7 @@ export interface StartOrder extends StartOptions {
 export interface VmStarterDeps {
   readonly clock: Clock;
   readonly log: Log;
+  readonly telemetry: Telemetry;
   /** Host-wide: how many VMs may be starting at once. */
   readonly starts: Semaphore;
   readonly budget: HostBudget;
@@ -93,14 +97,17 @@ export class VmStarter {
   async #clone(
     vm: FleetVm,
     snapshot: StoredSnapshot,
-    { revision, signal }: StartOrder,
+    { revision, signal, span }: StartOrder,
   ): Promise<void> {
-    const { budget, starts } = this.#deps;
+    const { budget, starts, telemetry } = this.#deps;
+    const facts = { vmId: vm.spec.id, vmName: vm.spec.name };
     vm.hold(await budget.acquire(vm.spec.memoryMib, signal));
     let woken: Promise<void> | undefined;
     await starts.run(async () => {
-      await vm.restore(snapshot, revision.revision, signal);
-      woken = vm.wake(signal);
+      await telemetry.follow("vm.restore", facts, span, () =>
+        vm.restore(snapshot, revision.revision, signal),
+      );
+      woken = telemetry.follow("vm.wake", facts, span, () => vm.wake(signal));
       await this.#settled(woken, longWakeMs);
     }, signal);
     await woken;
@@ -118,13 +125,19 @@ export class VmStarter {
     });
   }
 
-  async #boot(vm: FleetVm, { owner, revision, signal, onBooted }: StartOrder): Promise<void> {
-    const { budget, starts } = this.#deps;
+  async #boot(vm: FleetVm, order: StartOrder): Promise<void> {
+    const { budget, starts, telemetry } = this.#deps;
+    const { owner, revision, signal, span, onBooted } = order;
+    const facts = { vmId: vm.spec.id, vmName: vm.spec.name };
     vm.hold(await budget.acquire(vm.spec.memoryMib, signal));
     // Code may take long to load, or for ever; only what costs the host is counted.
-    await starts.run(() => vm.boot(signal), signal);
+    const boot = () => telemetry.follow("vm.boot", facts, span, () => vm.boot(signal));
+    await starts.run(boot, signal);
     onBooted?.();
-    await vm.open(bundleOf(owner, revision), signal);
+    const loaded = { ...facts, revision: revision.revision };
+    await telemetry.follow("code.load", loaded, span, () =>
+      vm.open(bundleOf(owner, revision), signal),
+    );
   }
 }
 

@@ -1,5 +1,6 @@
 import { PlatformError } from "../core/errors.ts";
 import type { FunctionRecord, FunctionSpec } from "../core/function.ts";
+import type { Span } from "../ports/telemetry.ts";
 import { checkSpec } from "./check-spec.ts";
 import type { Platform } from "./platform.ts";
 
@@ -7,10 +8,18 @@ import type { Platform } from "./platform.ts";
  * Stores a function and deploys it in the background. Resolves when it is on the disk; rejects
  * with `invalid_request` or `name_taken`.
  */
-export async function createFunction(
+export function createFunction(
   platform: Platform,
   spec: FunctionSpec,
+  caller?: Span,
 ): Promise<FunctionRecord> {
+  const facts = { functionName: spec.name, runtime: spec.runtime };
+  return platform.telemetry.follow("function.create", facts, caller, (span) =>
+    create(platform, spec, span),
+  );
+}
+
+async function create(platform: Platform, spec: FunctionSpec, span: Span): Promise<FunctionRecord> {
   checkSpec(spec);
   await checkRuntime(platform, spec.runtime);
   const now = platform.clock.now();
@@ -26,8 +35,10 @@ export async function createFunction(
     lastInvokedAt: null,
   };
   await platform.registry.insert(record);
-  platform.log.info({ functionId: record.id, functionName: record.name }, "Function created");
-  platform.deployments.schedule(record.id);
+  span.note({ functionId: record.id });
+  const facts = { ...span.ids, functionId: record.id, functionName: record.name };
+  platform.log.info(facts, "Function created");
+  platform.deployments.schedule(record.id, span);
   return record;
 }
 

@@ -8,6 +8,7 @@ import type { Platform } from "./platform.ts";
 export async function deleteFunction(platform: Platform, idOrName: string): Promise<void> {
   const { id, name } = platform.registry.get(idOrName);
   await platform.registry.delete(id);
+  platform.telemetry.forgetFunction(name);
   const gone = new PlatformError("function_not_found", `Function "${name}" was deleted`);
   await platform.deployments.cancel(id, gone);
   await platform.fleets.close(id, gone);

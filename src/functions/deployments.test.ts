@@ -15,7 +15,7 @@ function deploymentsOf(slots: number) {
     warn() {},
     error: (_fields: object, message: string) => errors.push(message),
   };
-  const deploy = (id: string, signal: AbortSignal) =>
+  const deploy = (id: string, { signal }: { signal: AbortSignal }) =>
     new Promise<void>((resolve, reject) => {
       events.push(`start ${id}`);
       running.set(id, () => {

@@ -1,9 +1,16 @@
 import { messageOf } from "../core/errors.ts";
 import type { Semaphore } from "../lib/semaphore.ts";
 import type { Log } from "../ports/log.ts";
+import type { Span } from "../ports/telemetry.ts";
+
+export interface DeployOrder {
+  readonly signal: AbortSignal;
+  /** The call that asked for it; undefined where it is taken up again after a restart. */
+  readonly span: Span | undefined;
+}
 
 /** Deploys one function; must handle its own failures and stop soon after `signal` aborts. */
-type Deploy = (functionId: string, signal: AbortSignal) => Promise<void>;
+type Deploy = (functionId: string, order: DeployOrder) => Promise<void>;
 
 interface Deployment {
   readonly cancel: AbortController;
@@ -24,11 +31,12 @@ export class Deployments {
   }
 
   /** Starts a deploy of what the function's record now says; one that is under way makes way. */
-  schedule(functionId: string): void {
+  schedule(functionId: string, span?: Span): void {
     const previous = this.#current.get(functionId);
     previous?.cancel.abort(new Error("A newer deploy of the function takes its place"));
     const cancel = new AbortController();
-    const settled = this.#run(functionId, cancel.signal, previous?.settled).finally(() => {
+    const order = { signal: cancel.signal, span };
+    const settled = this.#run(functionId, order, previous?.settled).finally(() => {
       if (this.#current.get(functionId)?.cancel === cancel) this.#current.delete(functionId);
     });
     this.#current.set(functionId, { cancel, settled });
@@ -58,15 +66,17 @@ export class Deployments {
 
   async #run(
     functionId: string,
-    signal: AbortSignal,
+    order: DeployOrder,
     previous: Promise<void> | undefined,
   ): Promise<void> {
     await previous;
+    const { signal, span } = order;
     try {
-      await this.#slots.run(() => this.#deploy(functionId, signal), signal);
+      await this.#slots.run(() => this.#deploy(functionId, order), signal);
     } catch (error) {
       if (signal.aborted) return;
-      this.#log.error({ functionId, error: messageOf(error) }, "Deploy failed unexpectedly");
+      const facts = { ...span?.ids, functionId, error: messageOf(error) };
+      this.#log.error(facts, "Deploy failed unexpectedly");
     }
   }
 }

@@ -47,6 +47,11 @@ export class FunctionRegistry {
     return record;
   }
 
+  /** The name that a function has now; undefined where it is gone. */
+  nameOf(id: string): string | undefined {
+    return this.#byId.get(id)?.record.name;
+  }
+
   /** Rejects with `name_taken`. */
   async insert(record: FunctionRecord): Promise<void> {
     await this.#store.insert(record);

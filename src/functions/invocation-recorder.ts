@@ -22,6 +22,7 @@ export class InvocationRecorder {
   #characters = 0;
   #writing: Promise<void> = Promise.resolve();
   #dropped = 0;
+  #droppedInAll = 0;
 
   constructor(
     store: InvocationStore,
@@ -38,6 +39,16 @@ export class InvocationRecorder {
     ];
   }
 
+  /** Records that wait to be written. */
+  get waiting(): number {
+    return this.#pending.length;
+  }
+
+  /** Records that never will be written, since the start. */
+  get dropped(): number {
+    return this.#droppedInAll;
+  }
+
   add(record: InvocationRecord): void {
     this.#pending.push(record);
     this.#characters += weigh(record);
@@ -47,6 +58,7 @@ export class InvocationRecorder {
     ) {
       this.#take(1);
       this.#dropped += 1;
+      this.#droppedInAll += 1;
     }
     if (this.#pending.length % batchSize === 0) void this.flush();
   }

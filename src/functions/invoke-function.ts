@@ -6,6 +6,7 @@ import {
   type InvocationResult,
 } from "../core/invocation.ts";
 import { notReady } from "../fleet/waiting-line.ts";
+import type { Span } from "../ports/telemetry.ts";
 import { cutText } from "../lib/cut-text.ts";
 import type { Platform } from "./platform.ts";
 
@@ -13,6 +14,8 @@ export interface InvokeCall {
   readonly requestId: string;
   /** Any JSON value; undefined is `{}`. */
   readonly event: unknown;
+  /** The call that brought it. */
+  readonly span?: Span | undefined;
 }
 
 /** Platform failures that belong into the function's history: its VM was, or should have been, at work. */
@@ -27,27 +30,49 @@ const recordedCodes: ReadonlySet<ErrorCode> = new Set([
  * platform could not run it: `function_not_found`, `function_in_error`, `function_not_ready`,
  * `queue_full`, `payload_too_large`, `vm_start_failed`, `vm_lost`, `shutting_down`.
  */
-export async function invokeFunction(
+export function invokeFunction(
   platform: Platform,
   idOrName: string,
-  { requestId, event }: InvokeCall,
+  call: InvokeCall,
 ): Promise<InvocationResult> {
+  const { requestId } = call;
+  return platform.telemetry.follow("function.invoke", { requestId }, call.span, async (span) => {
+    try {
+      return await invoke(platform, idOrName, { ...call, span });
+    } catch (error) {
+      platform.telemetry.countRefusal(error instanceof PlatformError ? error.code : "internal");
+      throw error;
+    }
+  });
+}
+
+async function invoke(
+  platform: Platform,
+  idOrName: string,
+  { requestId, event, span }: InvokeCall & { readonly span: Span },
+): Promise<InvocationResult> {
+  const arrivedMs = platform.clock.monotonicMs();
   const known = platform.registry.get(idOrName);
+  span.note({ functionId: known.id, functionName: known.name });
   const record =
     functionCan("invoke", known.state) === "now" ? known : await whenReady(platform, known);
   const invokedAt = platform.clock.now();
   const eventJson = toJson(event === undefined ? {} : event);
-  const attempt = { record, requestId, eventJson, invokedAt };
+  const attempt = { record, requestId, eventJson, invokedAt, arrivedMs };
   try {
-    const invocation = { requestId, eventJson, timeoutMs: record.timeoutMs };
+    const { timeoutMs } = record;
+    const traceparent = span.context?.traceparent;
+    const invocation = { requestId, eventJson, timeoutMs, traceparent, span };
     const reply = await platform.fleets.of(record).invoke(invocation);
     const result: InvocationResult = { requestId, ...reply };
+    span.note({ vmId: reply.vmId, coldStart: reply.coldStart, handlerMs: reply.durationMs });
+    if (reply.failure !== null) span.fail(reply.failure);
     keep(platform, attempt, result);
     return result;
   } catch (error) {
     if (error instanceof PlatformError && recordedCodes.has(error.code)) {
-      const functionId = record.id;
-      platform.log.warn({ requestId, functionId, error: error.message }, "Invocation failed");
+      const facts = { ...span.ids, requestId, functionId: record.id, error: error.message };
+      platform.log.warn(facts, "Invocation failed");
       keep(platform, attempt, lostResult(platform, attempt, error));
     }
     throw error;
@@ -59,6 +84,8 @@ interface Attempt {
   readonly requestId: string;
   readonly eventJson: string;
   readonly invokedAt: Date;
+  /** Monotonic time. */
+  readonly arrivedMs: number;
 }
 
 /** Waits for the deploy under way, at most the function's own timeout. */
@@ -126,6 +153,19 @@ function keep(
   };
   platform.recorder.add(kept);
   platform.registry.noteInvoked(record.id, invokedAt);
+  count(platform, attempt, result);
+}
+
+/** Under the name that the function has now, so that none is counted that is gone. */
+function count(
+  { clock, registry, telemetry }: Platform,
+  { arrivedMs, record }: Attempt,
+  { status, durationMs, coldStart }: Pick<InvocationResult, "status" | "durationMs" | "coldStart">,
+): void {
+  const functionName = registry.nameOf(record.id);
+  if (functionName === undefined) return;
+  const totalMs = clock.monotonicMs() - arrivedMs;
+  telemetry.countInvocation({ functionName, status, handlerMs: durationMs, totalMs, coldStart });
 }
 
 /** What the history shows of an invocation that the platform could not see through. */

@@ -9,6 +9,7 @@ import type { VmNetwork } from "../ports/network.ts";
 import type { RuntimeClient } from "../ports/runtime-client.ts";
 import type { SnapshotStore } from "../ports/snapshot-store.ts";
 import type { RetentionLimit, Store } from "../ports/store.ts";
+import type { Telemetry } from "../ports/telemetry.ts";
 import type { VmDriver } from "../ports/vm-driver.ts";
 import { deployFunction } from "./deploy-function.ts";
 import { Deployments } from "./deployments.ts";
@@ -26,6 +27,7 @@ export interface PlatformParts {
   readonly snapshotStore: SnapshotStore | null;
   readonly clock: Clock;
   readonly log: Log;
+  readonly telemetry: Telemetry;
 }
 
 export interface PlatformLimits extends FleetsLimits {
@@ -38,6 +40,7 @@ export interface PlatformLimits extends FleetsLimits {
 /** What the use-cases work with. */
 export interface Platform extends PlatformParts {
   readonly registry: FunctionRegistry;
+  readonly budget: HostBudget;
   readonly fleets: Fleets;
   /** Null where every VM boots. */
   readonly snapshots: Snapshots | null;
@@ -50,7 +53,7 @@ export async function createPlatform(
   parts: PlatformParts,
   limits: PlatformLimits,
 ): Promise<Platform> {
-  const { clock, log, store } = parts;
+  const { clock, log, store, telemetry } = parts;
   const registry = new FunctionRegistry(store.functions);
   await registry.load();
   const starts = new Semaphore(limits.concurrentDeploys);
@@ -59,11 +62,12 @@ export async function createPlatform(
   const fleets = new Fleets(limits, { ...parts, starts, budget, snapshots });
   const recorder = new InvocationRecorder(store.invocations, limits.retention, { clock, log });
   const deployments = new Deployments(
-    (functionId, signal) => deployFunction({ clock, fleets, log, registry }, functionId, signal),
+    (functionId, order) =>
+      deployFunction({ clock, fleets, log, registry, telemetry }, functionId, order),
     new Semaphore(limits.concurrentDeploys),
     log,
   );
-  return { ...parts, registry, fleets, snapshots, deployments, recorder };
+  return { ...parts, registry, budget, fleets, snapshots, deployments, recorder };
 }
 
 function createSnapshots(

@@ -15,7 +15,7 @@ export async function prepareSnapshots(
   if (snapshots === null) return;
   try {
     for (const { name, imageDigest } of await images.list()) {
-      if (imageDigest !== null) await snapshots.base(name, size, signal);
+      if (imageDigest !== null) await snapshots.base(name, size, { signal });
     }
     for (const record of registry.list()) {
       signal.throwIfAborted();

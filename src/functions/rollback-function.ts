@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { PlatformError } from "../core/errors.ts";
 import type { FunctionRecord, FunctionRevision } from "../core/function.ts";
+import type { Span } from "../ports/telemetry.ts";
 import { listRevisions } from "./list-revisions.ts";
 import type { Platform } from "./platform.ts";
 import { updateFunction } from "./update-function.ts";
@@ -15,6 +16,7 @@ export async function rollbackFunction(
   platform: Platform,
   idOrName: string,
   revision: number,
+  caller?: Span,
 ): Promise<FunctionRecord> {
   const { id, name } = platform.registry.get(idOrName);
   const kept = await listRevisions(platform, id);
@@ -26,8 +28,8 @@ export async function rollbackFunction(
   }
   const now = platform.registry.get(id);
   if (now.lastError === null && isDeepStrictEqual(content(now), content(target))) return now;
-  platform.log.info({ functionId: id, revision }, "Function is rolled back");
-  return updateFunction(platform, id, content(target));
+  platform.log.info({ ...caller?.ids, functionId: id, revision }, "Function is rolled back");
+  return updateFunction(platform, id, content(target), caller);
 }
 
 function content({ handler, code, env, vcpus, memoryMib }: FunctionRevision) {

@@ -1,5 +1,6 @@
 import { messageOf, PlatformError } from "../core/errors.ts";
 import type { FunctionRecord, FunctionSpec } from "../core/function.ts";
+import type { Span } from "../ports/telemetry.ts";
 import { checkSpec } from "./check-spec.ts";
 import type { Platform } from "./platform.ts";
 
@@ -24,9 +25,10 @@ export async function updateFunction(
   platform: Platform,
   idOrName: string,
   changes: FunctionChanges,
+  caller?: Span,
 ): Promise<FunctionRecord> {
-  const { clock, deployments, fleets, log, registry } = platform;
-  const { id } = registry.get(idOrName);
+  const { clock, deployments, fleets, log, registry, telemetry } = platform;
+  const { id, name } = registry.get(idOrName);
   const needsRollout = rolledOut.some((field) => changes[field] !== undefined);
   const record = await registry.change(id, (before) => {
     const after: FunctionRecord = { ...before, ...changes, updatedAt: clock.now() };
@@ -36,8 +38,9 @@ export async function updateFunction(
     return { ...after, state, revision: before.revision + 1, lastError: null };
   });
   fleets.configure(record);
-  log.info({ functionId: id, revision: record.revision }, "Function updated");
-  if (needsRollout) deployments.schedule(id);
+  if (record.name !== name) telemetry.forgetFunction(name);
+  log.info({ ...caller?.ids, functionId: id, revision: record.revision }, "Function updated");
+  if (needsRollout) deployments.schedule(id, caller);
   // Also where it is what it was, so that an update that failed half way may be repeated.
   if (changes.egress !== undefined) await setEgress(platform, record);
   return record;

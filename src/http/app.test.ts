@@ -294,6 +294,7 @@ describe("the HTTP API", () => {
     assert.equal(body.openapi, "3.1.0");
     assert.deepEqual(Object.keys(body.paths).toSorted(), [
       "/health",
+      "/metrics",
       "/v1/functions",
       "/v1/functions/{id}",
       "/v1/functions/{id}/invoke",

@@ -11,7 +11,9 @@ import { hostRoutes } from "./routes/host.ts";
 import { invocationRoutes } from "./routes/invocations.ts";
 import { revisionRoutes } from "./routes/revisions.ts";
 import { requestValidator } from "./request-validator.ts";
+import { metricsRoutes } from "./routes/metrics.ts";
 import { vmRoutes } from "./routes/vms.ts";
+import { installTracing } from "./trace-calls.ts";
 
 /** A body may hold an event of 6 MiB, escaped and in its envelope. */
 const maxBodyBytes = 8 * 1024 * 1024;
@@ -41,6 +43,7 @@ export async function buildApp(
     void reply.header("x-request-id", request.id);
     done();
   });
+  installTracing(app, platform.telemetry);
   installOriginGuard(app);
   installErrorHandlers(app);
   // The schemas describe answers, they do not filter them; the tests hold the two together.
@@ -51,6 +54,7 @@ export async function buildApp(
   await app.register(invocationRoutes(platform));
   await app.register(vmRoutes(platform, host.driver));
   await app.register(hostRoutes(platform, host));
+  await app.register(metricsRoutes(platform));
   app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
   return app;
 }

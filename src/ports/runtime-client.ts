@@ -20,6 +20,8 @@ export interface GuestInvocation {
   /** JSON text, so that an event is serialized once. */
   readonly eventJson: string;
   readonly timeoutMs: number;
+  /** Where it is in a trace; undefined where nobody traces it. */
+  readonly traceparent?: string | undefined;
 }
 
 /** What the guest answered; not to be trusted beyond its shape, which is checked. */

@@ -114,11 +114,7 @@ class HttpGuestConnection implements GuestConnection {
   }
 
   async invoke(invocation: GuestInvocation, signal: AbortSignal): Promise<GuestReply> {
-    const { status, body } = await this.#post(
-      "/invoke",
-      `{"request_id":${JSON.stringify(invocation.requestId)},"timeout_ms":${invocation.timeoutMs},"event":${invocation.eventJson}}`,
-      signal,
-    );
+    const { status, body } = await this.#post("/invoke", invocationJson(invocation), signal);
     return this.#parsed(() => parseReply(status, body));
   }
 
@@ -180,4 +176,11 @@ class HttpGuestConnection implements GuestConnection {
   #broken(reason: string, cause?: unknown): PlatformError {
     return new PlatformError("vm_lost", `Lost the VM at ${this.#where}: ${reason}`, { cause });
   }
+}
+
+/** By hand, since the event is JSON already. */
+function invocationJson(invocation: GuestInvocation): string {
+  const { requestId, timeoutMs, traceparent, eventJson } = invocation;
+  const trace = traceparent === undefined ? "" : `"traceparent":${JSON.stringify(traceparent)},`;
+  return `{"request_id":${JSON.stringify(requestId)},"timeout_ms":${timeoutMs},${trace}"event":${eventJson}}`;
 }

@@ -4,11 +4,13 @@ import { HostBudget, type HostCapacity } from "../../src/fleet/host-budget.ts";
 import { Snapshots } from "../../src/fleet/snapshots.ts";
 import { Semaphore } from "../../src/lib/semaphore.ts";
 import type { SnapshotStore } from "../../src/ports/snapshot-store.ts";
+import { untracedTelemetry } from "../../src/telemetry/telemetry.ts";
 import { FakeVms } from "./fake-vms.ts";
 import { MemoryNetwork } from "./memory-network.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { functionRecord } from "./records.ts";
 
+const telemetry = untracedTelemetry({ version: "0.0.0", driver: "process", accelerator: "none" });
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** What fleets over VMs in memory share; without `store` every VM boots. */
@@ -22,6 +24,7 @@ export function memoryHost({ store, capacity }: MemoryHostOptions = {}) {
     runtimeClient: vms,
     clock,
     log: silent,
+    telemetry,
     images: { list: () => Promise.resolve([]), resolve: () => Promise.resolve(image) },
     starts: new Semaphore(2),
     budget: new HostBudget(capacity ?? { vms: 100, memoryMib: 100_000 }, clock),

@@ -10,6 +10,7 @@ import { systemClock } from "../../src/os/system-clock.ts";
 import type { ImageCatalog } from "../../src/ports/image-catalog.ts";
 import { openSqliteStore } from "../../src/store/sqlite-store.ts";
 import { FakeVms } from "./fake-vms.ts";
+import { untracedTelemetry } from "../../src/telemetry/telemetry.ts";
 import { MemoryNetwork } from "./memory-network.ts";
 
 const images: ImageCatalog = {
@@ -52,6 +53,7 @@ export async function startMemoryPlatform(): Promise<MemoryPlatform> {
       snapshotStore: null,
       clock: systemClock,
       log,
+      telemetry: untracedTelemetry({ version: "0.0.0", driver: "process", accelerator: "none" }),
     },
     {
       queueLength: 10,

@@ -15,6 +15,7 @@ import { wakeClone } from "../../src/fleet/wake-clone.ts";
 import { systemClock } from "../../src/os/system-clock.ts";
 import type { GuestConnection } from "../../src/ports/runtime-client.ts";
 import { HttpRuntimeClient } from "../../src/runtime/http-runtime-client.ts";
+import { untracedTelemetry } from "../../src/telemetry/telemetry.ts";
 import { newDataDir, specOf } from "../contract/vm-driver.ts";
 import { userNetwork } from "../support/networks.ts";
 
@@ -149,7 +150,13 @@ class CloneNest {
     this.#image = image;
     this.#snapshot = snapshot;
     const runtimeClient = new HttpRuntimeClient();
-    this.#deps = { driver, snapshots: driver.snapshots, runtimeClient, clock: systemClock };
+    this.#deps = {
+      driver,
+      snapshots: driver.snapshots,
+      runtimeClient,
+      clock: systemClock,
+      telemetry: untracedTelemetry({ version: "0.0.0", driver: "qemu", accelerator: "tcg" }),
+    };
   }
 
   static async prepare(dataDir: string, image: RuntimeImage, code: string): Promise<CloneNest> {
@@ -171,8 +178,8 @@ class CloneNest {
       code,
       env: {},
     };
-    const runtime = { ...specOf(image), template: base };
-    await snapshotRuntime(runtime, { ...bundle, code: "" }, nest.#deps, signal);
+    const spec = { ...specOf(image), template: base };
+    await snapshotRuntime({ spec, rehearsal: { ...bundle, code: "" } }, nest.#deps, signal);
     const template = { spec: { ...specOf(image), template: snapshot }, base, bundle };
     await snapshotRevision(template, nest.#deps, signal);
     return nest;

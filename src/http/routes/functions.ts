@@ -73,8 +73,11 @@ function changeRoutes(platform: Platform): FastifyPluginCallbackTypebox {
           body: CreateFunctionRequest,
           response: { 200: CreateFunctionResponse, ...errorAnswers(400, 409, 413, 415) },
         },
+        config: { traced: true },
       },
-      async ({ body }) => ({ id: (await createFunction(platform, toFunctionSpec(body))).id }),
+      async ({ body, span }) => ({
+        id: (await createFunction(platform, toFunctionSpec(body), span)).id,
+      }),
     );
     app.put(
       "/v1/functions/:id",
@@ -85,10 +88,11 @@ function changeRoutes(platform: Platform): FastifyPluginCallbackTypebox {
           body: UpdateFunctionRequest,
           response: { 200: ItemOf(FunctionItem), ...errorAnswers(400, 404, 409, 413, 415) },
         },
+        config: { traced: true },
       },
-      async ({ params, body }) => ({
+      async ({ params, body, span }) => ({
         item: toFunctionItem(
-          await updateFunction(platform, params.id, toFunctionChanges(body)),
+          await updateFunction(platform, params.id, toFunctionChanges(body), span),
           platform,
         ),
       }),

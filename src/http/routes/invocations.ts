@@ -27,16 +27,16 @@ export function invocationRoutes(platform: Platform): FastifyPluginCallbackTypeb
             ...errorAnswers(400, 404, 409, 413, 415, 429, 502, 503),
           },
         },
-        config: { exactNumbers: true },
+        config: { exactNumbers: true, traced: true },
         // No body at all is an empty one.
         preValidation: (request, _reply, next) => {
           request.body ??= {};
           next();
         },
       },
-      async ({ id, params, body }) =>
+      async ({ id, params, body, span }) =>
         toInvokeResponse(
-          await invokeFunction(platform, params.id, { requestId: id, event: body.event }),
+          await invokeFunction(platform, params.id, { requestId: id, event: body.event, span }),
         ),
     );
     app.get(

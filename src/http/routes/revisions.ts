@@ -41,9 +41,10 @@ export function revisionRoutes(platform: Platform): FastifyPluginCallbackTypebox
           body: RollbackRequest,
           response: { 200: ItemOf(FunctionItem), ...errorAnswers(400, 404, 413, 415) },
         },
+        config: { traced: true },
       },
-      async ({ params, body }) => {
-        const record = await rollbackFunction(platform, params.id, body.revision);
+      async ({ params, body, span }) => {
+        const record = await rollbackFunction(platform, params.id, body.revision, span);
         return { item: toFunctionItem(record, platform) };
       },
     );
