@@ -1227,10 +1227,11 @@ let inFlight = 0;
 class Context {
   #endsAt;
 
-  constructor(revision, requestId, timeoutMs) {
+  constructor(revision, { requestId, timeoutMs, traceparent }) {
     this.#endsAt = clock() + timeoutMs;
     this.requestId = requestId;
     this.awsRequestId = requestId;
+    this.traceparent = traceparent;
     this.functionName = revision.functionName;
     this.revision = revision.number;
     this.memoryMb = revision.memoryMb;
@@ -1244,35 +1245,33 @@ class Context {
 }
 
 class Invocation extends Scope {
-  #requestId;
-  #timeoutMs;
+  #call;
   #timer;
   #began = 0;
   #reply = Promise.withResolvers();
 
-  constructor(revision, requestId, timeoutMs) {
-    super(revision, `[${requestId}] `);
-    this.#requestId = requestId;
-    this.#timeoutMs = timeoutMs;
+  constructor(revision, call) {
+    super(revision, `[${call.requestId}] `);
+    this.#call = call;
   }
 
   /** Resolves to the reply as JSON. What runs after it resolves is outside of the scope. */
   run(event) {
     inFlight += 1;
-    this.#timer = startTimer(expire, this.#timeoutMs, this);
+    this.#timer = startTimer(expire, this.#call.timeoutMs, this);
     this.#began = clock();
     scopes.run(this, callHandler, this, event);
     return this.#reply.promise;
   }
 
   context() {
-    return new Context(this.revision, this.#requestId, this.#timeoutMs);
+    return new Context(this.revision, this.#call);
   }
 
   succeed(value) {
     if (!this.open) return;
     const durationMs = clock() - this.#began;
-    if (durationMs > this.#timeoutMs) {
+    if (durationMs > this.#call.timeoutMs) {
       this.expire();
       return;
     }
@@ -1284,13 +1283,13 @@ class Invocation extends Scope {
   fail({ type, message, stack }, durationMs = clock() - this.#began) {
     if (!this.open) return;
     // Code that blocked the event loop kept the timer from saying so.
-    if (durationMs > this.#timeoutMs) this.expire();
+    if (durationMs > this.#call.timeoutMs) this.expire();
     else this.#settle(durationMs, `"error"`, failureJson(type, message, stack));
   }
 
   expire() {
     if (!this.open) return;
-    const message = `Function timed out after ${this.#timeoutMs} ms`;
+    const message = `Function timed out after ${this.#call.timeoutMs} ms`;
     const json = failureJson("FunctionTimeout", message, null);
     this.#settle(clock() - this.#began, `"timeout"`, json);
   }
@@ -1301,7 +1300,7 @@ class Invocation extends Scope {
     const logs = toJson(this.close());
     const duration = Math.round(durationMs * 1000) / 1000;
     this.#reply.resolve(
-      `{"request_id":${stringify(this.#requestId)},"status":${status},"duration_ms":${duration},` +
+      `{"request_id":${stringify(this.#call.requestId)},"status":${status},"duration_ms":${duration},` +
         `${outcome},"logs":${logs},"revision":${this.revision.number}}`,
     );
   }
@@ -1393,14 +1392,20 @@ const invocationFields = {
   timeout_ms: [(value) => isFiniteNumber(value) && value > 0, "a number above 0"],
 };
 
+/** Absent where nobody traces the invocation. */
+const traceFields = { traceparent: [isText, "a text that is not empty"] };
+
 function invoke(body) {
   checkFields("invoke", body, invocationFields);
+  const traced = hasOwn(body, "traceparent");
+  if (traced) checkFields("invoke", body, traceFields);
   if (!serving) throw new Refusal(503, "No code is loaded");
   if (woken?.done === false) throw new Refusal(503, "The VM is waking");
   // A timer holds no more than 31 bits.
   const timeoutMs = Math.min(body.timeout_ms, 0x7fffffff);
   const event = hasOwn(body, "event") ? body.event : {};
-  return new Invocation(serving, body.request_id, timeoutMs).run(event);
+  const traceparent = traced ? body.traceparent : undefined;
+  return new Invocation(serving, { requestId: body.request_id, timeoutMs, traceparent }).run(event);
 }
 
 const bundleFields = {

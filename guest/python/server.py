@@ -586,6 +586,7 @@ class FunctionContext:
 
     def __init__(self, invocation, revision):
         self.request_id = self.aws_request_id = invocation.request_id
+        self.traceparent = invocation.traceparent
         self.function_name = revision.function_name
         self.revision = revision.number
         self.memory_mb = self.memory_limit_in_mb = revision.memory_mb
@@ -599,6 +600,7 @@ class FunctionContext:
 class Invocation(Work):
     def __init__(self, server, connection, request):
         self.request_id = request["request_id"]
+        self.traceparent = request.get("traceparent")
         self.event = request.get("event", {})
         self.timeout_ms = request["timeout_ms"]
         self.revision = server.revision
@@ -2360,6 +2362,8 @@ class Server:
         request = read_object(body)
         field(request, "request_id", is_text)
         field(request, "timeout_ms", is_positive_number)
+        if "traceparent" in request:
+            field(request, "traceparent", is_text)
         if self.revision is None:
             raise HttpError(503, "No code is loaded")
         if self.waking:
@@ -2413,6 +2417,7 @@ def read_object(body):
 
 WANTED = {
     "request_id": "a string that is not empty",
+    "traceparent": "a string that is not empty",
     "timeout_ms": "a number above 0",
     "token": "a string of 43 characters",
     "instance": "a string that is not empty",

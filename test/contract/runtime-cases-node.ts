@@ -18,6 +18,7 @@ const programs: RuntimeCases["programs"] = {
       remaining_ms: context.getRemainingTimeInMillis(),
       aws_request_id: context.awsRequestId,
       memory_limit_in_mb: context.memoryLimitInMB,
+      traceparent: context.traceparent === undefined ? null : String(context.traceparent),
     });`,
   },
   counter: { code: "let count = 0; async function handler() { return ++count; }" },

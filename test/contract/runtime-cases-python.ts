@@ -17,7 +17,7 @@ const programs: Readonly<Record<keyof RuntimeCases["programs"], Program>> = {
     code: `
 def handler(event, context):
     names = ("request_id", "function_name", "revision", "memory_mb", "deadline_ms",
-             "aws_request_id", "memory_limit_in_mb")
+             "aws_request_id", "memory_limit_in_mb", "traceparent")
     fields = {name: getattr(context, name) for name in names}
     return {**fields, "remaining_ms": context.get_remaining_time_in_millis()}
 `,

@@ -8,7 +8,7 @@ export const programContracts = {
   echo: "answers its event as it is",
   nothing: "returns nothing at all (undefined, None)",
   context:
-    "answers {request_id, function_name, revision, memory_mb, deadline_ms, remaining_ms, aws_request_id, memory_limit_in_mb} from its context",
+    "answers {request_id, function_name, revision, memory_mb, deadline_ms, remaining_ms, aws_request_id, memory_limit_in_mb, traceparent} from its context; traceparent is null where the context has none (undefined, None)",
   counter: "counts its invocations in a module variable and answers the count, from 1",
   environment:
     "answers {now, at_load, path, child}: GREETING in the handler, GREETING read while loading, whether PATH is set (true), and GREETING as a child process sees it; null where unset",

@@ -107,6 +107,10 @@ function malformedRequests(suite: SuiteContext): void {
       const error = await refuses(400, "POST", "/invoke", { ...good, request_id: wrong });
       assert.match(error, /request_id/);
     }
+    for (const wrong of [1, "", null, {}]) {
+      const error = await refuses(400, "POST", "/invoke", { ...good, traceparent: wrong });
+      assert.match(error, /traceparent/);
+    }
     for (const wrong of [undefined, null, "7", 0, -1, {}]) {
       const error = await refuses(400, "POST", "/invoke", { ...good, timeout_ms: wrong });
       assert.match(error, /timeout_ms/);

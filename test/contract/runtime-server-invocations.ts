@@ -117,10 +117,24 @@ function surroundings(suite: SuiteContext): void {
       memory_mb: 256,
       aws_request_id: requestId,
       memory_limit_in_mb: 256,
+      traceparent: null,
     });
     assert.ok(remaining_ms > 20_000 - 1_000 * suite.slowFactor && remaining_ms <= 20_000);
     // A guest's clock may differ from ours, but it is a date and not a duration.
     assert.ok(deadline_ms > Date.parse("2020-01-01"), `${deadline_ms}`);
+  });
+
+  it("tells each invocation its own place in a trace", async () => {
+    await suite.guest.deploy(programs.context);
+    const traces = ["1", "2", "3"].map((n) => `00-${n.repeat(32)}-${n.repeat(16)}-01`);
+    const seen = await Promise.all(
+      traces.map((traceparent) => suite.guest.ask({}, { traceparent })),
+    );
+    assert.deepEqual(
+      seen.map(({ traceparent }) => traceparent),
+      traces,
+    );
+    assert.equal((await suite.guest.ask({})).traceparent, null);
   });
 
   it("gives each revision its environment, while loading and in child processes too", async () => {

@@ -37,6 +37,7 @@ export interface RequestOptions {
 export interface InvokeOptions {
   readonly requestId?: string;
   readonly timeoutMs?: number;
+  readonly traceparent?: string;
 }
 
 /** Opens its connections one after another; `pacedConnector` says why a VM wants it so. */
@@ -134,8 +135,8 @@ export class RuntimeGuest {
 
   /** Invokes what serves; answers the reply's body, which must be a 200's. */
   async invoke(event?: unknown, options: InvokeOptions = {}): Promise<ReplyBody> {
-    const { requestId = randomUUID(), timeoutMs = 30_000 } = options;
-    const body = { request_id: requestId, event, timeout_ms: timeoutMs };
+    const { requestId = randomUUID(), timeoutMs = 30_000, traceparent } = options;
+    const body = { request_id: requestId, event, timeout_ms: timeoutMs, traceparent };
     const reply = await this.request("POST", "/invoke", body);
     assert.equal(reply.status, 200, `Cannot invoke: ${JSON.stringify(reply.body)}`);
     assert.equal(reply.body.request_id, requestId);
