@@ -45,7 +45,7 @@ const url: Kind<string> = {
 
 const share: Kind<number> = {
   wanted: "a number from 0 to 1",
-  fromText: (value) => (/^[\d.]+$/.test(value) ? Number(value) : value),
+  fromText: (value) => (/^\d*\.?\d+$/.test(value) ? Number(value) : value),
   accepts: (value): value is number => typeof value === "number" && value >= 0 && value <= 1,
 };
 

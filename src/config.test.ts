@@ -90,6 +90,17 @@ describe("loadConfig", () => {
     assert.deepEqual(loadFile({ network: { egress: [] } }).network.egress, []);
   });
 
+  test("traces nothing unless it is told where to", () => {
+    assert.deepEqual(load().telemetry, { otlpEndpoint: null, traceRatio: 1 });
+    const env = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318",
+      OTEL_TRACES_SAMPLER_ARG: "0.25",
+    };
+    const traced = { otlpEndpoint: "http://collector:4318", traceRatio: 0.25 };
+    assert.deepEqual(load({ env }).telemetry, traced);
+    assert.deepEqual(loadFile({ telemetry: traced }).telemetry, traced);
+  });
+
   test("keeps its data where the user's data belongs", () => {
     assert.equal(load({ isRoot: true }).dataDir, "/var/lib/firelet");
     assert.equal(load().dataDir, join(folder, ".local/share/firelet"));
@@ -173,6 +184,20 @@ describe("loadConfig refuses", () => {
     assert.throws(() => load({ flags: { config } }), {
       message: new RegExp(`Cannot use "network.egress" in ${config}: found "10.0.0.0/8", wanted`),
     });
+  });
+
+  test("a collector's address that is none, and a share that is none", () => {
+    for (const text of ["localhost:4318", "ftp://collector", "collector"]) {
+      assert.throws(() => load({ env: { OTEL_EXPORTER_OTLP_ENDPOINT: text } }), {
+        message: `Cannot use OTEL_EXPORTER_OTLP_ENDPOINT: found "${text}", wanted an address that starts with http:// or https://`,
+      });
+    }
+    for (const text of ["1.5", "-1", "half", "."]) {
+      assert.throws(
+        () => load({ env: { OTEL_TRACES_SAMPLER_ARG: text } }),
+        /^ConfigError: Cannot use OTEL_TRACES_SAMPLER_ARG: found .*, wanted a number from 0 to 1$/,
+      );
+    }
   });
 
   test("name servers that are no addresses", () => {
