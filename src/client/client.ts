@@ -139,6 +139,11 @@ export class FireletClient {
     return this.#send({ method: "GET", path: "/health" });
   }
 
+  /** The manager's metrics, in the text format of Prometheus. */
+  async readMetrics(): Promise<string> {
+    return (await this.#fetch({ method: "GET", path: "/metrics" })).text();
+  }
+
   async #item<T>(call: Call): Promise<T> {
     return (await this.#send<{ item: T }>(call)).item;
   }
