@@ -5,6 +5,7 @@ import { deploy } from "./commands/deploy.ts";
 import { doctor } from "./commands/doctor.ts";
 import { functions } from "./commands/functions.ts";
 import { images, type ImageServices } from "./commands/images.ts";
+import { metrics } from "./commands/metrics.ts";
 import { runtimes } from "./commands/runtimes.ts";
 import { test, type TestServices } from "./commands/test.ts";
 import { up, type UpFlags, type UpServices } from "./commands/up.ts";
@@ -41,6 +42,7 @@ export function buildProgram(cli: Cli, services: Services): Command {
     runtimes(cli),
     vms(cli),
     images(cli, services.images),
+    metrics(cli),
     doctor(cli, services.probeDrivers),
     test(cli, services.test),
     version(cli, services.version),

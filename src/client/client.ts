@@ -46,6 +46,13 @@ interface Call {
   readonly path: string;
   readonly query?: Query;
   readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Where a caller is in a trace of its own: https://www.w3.org/TR/trace-context/ */
+export interface CallerTrace {
+  readonly traceparent: string;
+  readonly tracestate?: string;
 }
 
 /**
@@ -95,9 +102,10 @@ export class FireletClient {
   }
 
   /** Resolves for every status of the invocation, `error` and `timeout` included. */
-  async invokeFunction(id: string, event?: unknown): Promise<InvokeResponse> {
+  async invokeFunction(id: string, event?: unknown, trace?: CallerTrace): Promise<InvokeResponse> {
     const body = event === undefined ? {} : { event };
-    return this.#send({ method: "POST", path: `${functionPath(id)}/invoke`, body });
+    const path = `${functionPath(id)}/invoke`;
+    return this.#send({ method: "POST", path, body, headers: { ...trace } });
   }
 
   async listInvocations(id: string, query: ListInvocationsQuery = {}): Promise<InvocationPage> {
@@ -158,15 +166,16 @@ export class FireletClient {
     return (await answer.json()) as T;
   }
 
-  async #fetch({ method, path, query = {}, body }: Call): Promise<Response> {
+  async #fetch({ method, path, query = {}, body, headers = {} }: Call): Promise<Response> {
     const url = new URL(this.#baseUrl + path);
     for (const [key, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(key, String(value));
     }
+    const typed = { ...headers, "content-type": "application/json" };
     const init: RequestInit =
       body === undefined
-        ? { method }
-        : { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+        ? { method, headers }
+        : { method, headers: typed, body: JSON.stringify(body) };
     let answer: Response;
     try {
       answer = await fetch(url, init);

@@ -18,6 +18,8 @@ export class FakeVm {
   revision = 0;
   /** Whether `/health` would be answered. */
   alive = true;
+  /** What the newest invocation was told of its trace. */
+  traceparent: string | undefined;
   readonly exited: Promise<VmExit>;
   readonly #calls = new Map<string, (reply: GuestReply | Error) => void>();
   #exit: (exit: VmExit) => void = () => undefined;
@@ -34,7 +36,8 @@ export class FakeVm {
     return [...this.#calls.keys()];
   }
 
-  invoke({ requestId }: GuestInvocation, signal: AbortSignal): Promise<GuestReply> {
+  invoke({ requestId, traceparent }: GuestInvocation, signal: AbortSignal): Promise<GuestReply> {
+    this.traceparent = traceparent;
     return new Promise((resolve, reject) => {
       signal.addEventListener("abort", () => reject(signal.reason as Error));
       this.#calls.set(requestId, (reply) =>

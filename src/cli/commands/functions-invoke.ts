@@ -7,6 +7,7 @@ import { readText } from "../function-options.ts";
 interface Options {
   readonly event?: string;
   readonly eventFile?: string;
+  readonly traceparent?: string;
 }
 
 export function functionsInvoke(cli: Cli): Command {
@@ -18,6 +19,7 @@ export function functionsInvoke(cli: Cli): Command {
     .argument("[-]", "- reads the event from standard input")
     .option("--event <json>", "event; {} where none is given")
     .option("--event-file <path>", "file with the event; - is standard input")
+    .option("--traceparent <header>", "trace that it belongs to, as W3C Trace Context writes it")
     .addHelpText(
       "after",
       `
@@ -29,7 +31,9 @@ Examples:
     )
     .action(async (id: string, dash: string | undefined, options: Options) => {
       const event = readEvent(dash, options);
-      const answer = await cli.client().invokeFunction(id, event);
+      const { traceparent } = options;
+      const trace = traceparent === undefined ? undefined : { traceparent };
+      const answer = await cli.client().invokeFunction(id, event, trace);
       report(cli, answer);
       if (answer.status !== "success") cli.exitWith(exitCodes.failed);
     });
