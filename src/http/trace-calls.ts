@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from "fastify";
 import { readTraceContext } from "../core/trace-context.ts";
 import type { ReceivedCall, Span, Telemetry } from "../ports/telemetry.ts";
 
@@ -16,25 +16,30 @@ declare module "fastify" {
 /** Gives calls their spans, which end when nothing more is sent to the caller. */
 export function installTracing(app: FastifyInstance, telemetry: Telemetry): void {
   app.decorateRequest("span", undefined);
-  app.addHook("onRequest", (request, { raw }, done) => {
-    if (request.routeOptions.config.traced) {
-      const span = telemetry.receive(receivedCall(request));
-      request.span = span;
-      const { answered } = span;
-      if (answered !== undefined) {
-        raw.once("close", () => answered(raw.writableFinished ? raw.statusCode : undefined));
-      }
-    }
-    done();
+  app.addHook("onRoute", (route) => {
+    if (route.config?.traced) route.onRequest = spanOpener(route.url, telemetry);
   });
 }
 
-function receivedCall(request: FastifyRequest): ReceivedCall {
+/** Knows its route: a request that is asked for that puts it together anew, each time. */
+function spanOpener(route: string, telemetry: Telemetry): onRequestHookHandler {
+  return (request, { raw }, done) => {
+    const span = telemetry.receive(receivedCall(request, route));
+    request.span = span;
+    const { answered } = span;
+    if (answered !== undefined) {
+      raw.once("close", () => answered(raw.writableFinished ? raw.statusCode : undefined));
+    }
+    done();
+  };
+}
+
+function receivedCall(request: FastifyRequest, route: string): ReceivedCall {
   const { headers } = request;
   return {
     requestId: request.id,
     method: request.method,
-    route: request.routeOptions.url ?? "",
+    route,
     path: request.url.split("?", 1)[0] ?? "",
     host: headers.host ?? "",
     client: request.socket.remoteAddress ?? "",

@@ -84,10 +84,13 @@ export class OtlpTracer implements Tracer {
   }
 
   receive(call: ReceivedCall): CallSpan {
-    const options = { kind: SpanKind.SERVER, attributes: callAttributes(call) };
     const name = `${call.method} ${call.route}`;
-    const span = this.#tracer.startSpan(name, options, remoteContext(call.caller));
-    return new RecordedSpan(span, { requestId: call.requestId });
+    const above = remoteContext(call.caller);
+    const span = this.#tracer.startSpan(name, { kind: SpanKind.SERVER }, above);
+    const ids = { requestId: call.requestId };
+    if (!span.isRecording()) return passedOn(span, ids);
+    span.setAttributes(callAttributes(call));
+    return new RecordedSpan(span, ids);
   }
 
   async follow<T>(
@@ -96,9 +99,12 @@ export class OtlpTracer implements Tracer {
     parent: Span | undefined,
     work: (span: Span) => Promise<T>,
   ): Promise<T> {
-    const above = parent instanceof RecordedSpan ? parent.inContext() : ROOT_CONTEXT;
-    const attributes = toAttributes(facts);
-    const begun = this.#tracer.startSpan(name, { attributes, ...natureOf[name] }, above);
+    // What is part of something that is not recorded is not either.
+    if (parent !== undefined && !(parent instanceof RecordedSpan)) return work(parent);
+    const above = parent?.inContext() ?? ROOT_CONTEXT;
+    const begun = this.#tracer.startSpan(name, natureOf[name], above);
+    if (!begun.isRecording()) return work(passedOn(begun, {}));
+    begun.setAttributes(toAttributes(facts));
     const span = new RecordedSpan(begun, parent?.ids ?? {});
     try {
       return await work(span);
@@ -138,6 +144,25 @@ function remoteContext(caller: TraceContext | undefined): Context {
   });
 }
 
+/** A span that nobody records. Its trace is known all the same, to whoever is called from it. */
+function passedOn(span: ApiSpan, ids: OriginIds): Span {
+  const context = contextOf(span);
+  return {
+    ids: { ...ids, traceId: span.spanContext().traceId },
+    context,
+    note: ignore,
+    fail: ignore,
+  };
+}
+
+function ignore(): void {}
+
+function contextOf(span: ApiSpan): TraceContext {
+  const { traceId, spanId, traceFlags, traceState } = span.spanContext();
+  const flags = traceFlags & TraceFlags.SAMPLED ? "01" : "00";
+  return { traceparent: `00-${traceId}-${spanId}-${flags}`, tracestate: traceState?.serialize() };
+}
+
 class RecordedSpan implements CallSpan {
   readonly ids: OriginIds;
   readonly #span: ApiSpan;
@@ -148,10 +173,7 @@ class RecordedSpan implements CallSpan {
   }
 
   get context(): TraceContext {
-    const { traceId, spanId, traceFlags, traceState } = this.#span.spanContext();
-    const flags = traceFlags & TraceFlags.SAMPLED ? "01" : "00";
-    const tracestate = traceState?.serialize();
-    return { traceparent: `00-${traceId}-${spanId}-${flags}`, tracestate };
+    return contextOf(this.#span);
   }
 
   inContext(): Context {
