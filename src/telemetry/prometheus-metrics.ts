@@ -131,6 +131,7 @@ export class PrometheusMetrics {
 
   /** Functions that have series. */
   readonly #known = new Set<string>();
+  #watched = false;
 
   constructor({ version, driver, accelerator }: BuildFacts) {
     const build = this.#gauge("firelet_build_info", "What runs here; always 1", [
@@ -140,9 +141,15 @@ export class PrometheusMetrics {
       "accelerator",
     ]);
     build.set({ version, node: process.versions.node, driver, accelerator }, 1);
+    this.#beginAtZero();
+  }
+
+  /** Wakes the process a hundred times a second, for the event loop's delay: not before somebody reads it. */
+  #watchProcess(): void {
+    if (this.#watched) return;
+    this.#watched = true;
     collectDefaultMetrics({ register: this.#registry });
     for (const name of misnamed) this.#registry.removeSingleMetric(name);
-    this.#beginAtZero();
   }
 
   /** A series that begins with its first event hides that event from rate(). */
@@ -193,6 +200,7 @@ export class PrometheusMetrics {
   }
 
   async read(figures: PlatformFigures): Promise<MetricsPage> {
+    this.#watchProcess();
     this.#setGauges(figures);
     return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
   }

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { findProgram } from "../../src/os/find-program.ts";
 import { TestManager } from "../support/manager.ts";
+import { waitUntil } from "../support/wait-until.ts";
 import { parseMetrics, type MetricFamily } from "../support/metrics-page.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -90,7 +91,10 @@ describe("what is in deploy", () => {
       const code = "exports.handler = () => null;";
       await manager.deploy({ name: "shown", runtime: "node", code });
       await manager.client.invokeFunction("shown");
-      page = await manager.client.readMetrics();
+      const readPage = async () => (page = await manager.client.readMetrics());
+      // Garbage collection is watched from the first reading on, and has its series once there was one.
+      const isWhole = async () => (await readPage()).includes("nodejs_gc_duration_seconds_sum");
+      await waitUntil("the manager has collected garbage", isWhole, 30_000);
       exported = parseMetrics(page);
     } finally {
       await manager.stop();
