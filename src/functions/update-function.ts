@@ -28,17 +28,19 @@ export async function updateFunction(
   caller?: Span,
 ): Promise<FunctionRecord> {
   const { clock, deployments, fleets, log, registry, telemetry } = platform;
-  const { id, name } = registry.get(idOrName);
+  const { id } = registry.get(idOrName);
+  let formerName = "";
   const needsRollout = rolledOut.some((field) => changes[field] !== undefined);
   const record = await registry.change(id, (before) => {
     const after: FunctionRecord = { ...before, ...changes, updatedAt: clock.now() };
     checkSpec(after);
+    formerName = before.name;
     if (!needsRollout) return after;
     const state = before.deployed === null ? "creating" : before.state;
     return { ...after, state, revision: before.revision + 1, lastError: null };
   });
   fleets.configure(record);
-  if (record.name !== name) telemetry.forgetFunction(name);
+  if (record.name !== formerName) telemetry.forgetFunction(formerName);
   log.info({ ...caller?.ids, functionId: id, revision: record.revision }, "Function updated");
   if (needsRollout) deployments.schedule(id, caller);
   // Also where it is what it was, so that an update that failed half way may be repeated.

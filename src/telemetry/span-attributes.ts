@@ -32,12 +32,14 @@ export function toAttributes(facts: StepFacts): Attributes {
 
 /** Of a server's span: https://opentelemetry.io/docs/specs/semconv/http/http-spans/ */
 export function callAttributes(call: ReceivedCall): Attributes {
+  const [, address = "", port] = /^(.*?)(?::(\d+))?$/.exec(call.host) ?? [];
   return {
     "http.request.method": call.method,
     "http.route": call.route,
     "url.path": call.path,
     "url.scheme": "http",
-    "server.address": call.host,
+    "server.address": address,
+    "server.port": port === undefined ? undefined : Number(port),
     "client.address": call.client,
     "user_agent.original": call.userAgent,
     "firelet.request_id": call.requestId,

@@ -34,7 +34,7 @@ interface Panel {
 interface Dashboard {
   readonly panels: readonly Panel[];
   readonly templating: {
-    readonly list: readonly { readonly name: string; readonly definition?: string }[];
+    readonly list: readonly { readonly name: string; readonly query: string | { query: string } }[];
   };
 }
 
@@ -182,8 +182,10 @@ describe("what is in deploy", () => {
 
   it("uses variables that the dashboard has", () => {
     const names = dashboard.templating.list.map(({ name }) => name);
-    const definitions = dashboard.templating.list.map(({ definition = "" }) => definition);
-    for (const text of [...shown, ...definitions]) {
+    const queries = dashboard.templating.list.map(({ query }) =>
+      typeof query === "string" ? query : query.query,
+    );
+    for (const text of [...shown, ...queries]) {
       for (const [, name = ""] of text.matchAll(/\$(\w+)/g)) {
         assert.ok(["__rate_interval", ...names].includes(name), `$${name} in ${text}`);
       }

@@ -3,6 +3,7 @@ import { Fleet } from "../../src/fleet/fleet.ts";
 import { HostBudget, type HostCapacity } from "../../src/fleet/host-budget.ts";
 import { Snapshots } from "../../src/fleet/snapshots.ts";
 import { Semaphore } from "../../src/lib/semaphore.ts";
+import type { Telemetry } from "../../src/ports/telemetry.ts";
 import type { SnapshotStore } from "../../src/ports/snapshot-store.ts";
 import { untracedTelemetry } from "../../src/telemetry/telemetry.ts";
 import { FakeVms } from "./fake-vms.ts";
@@ -10,11 +11,11 @@ import { MemoryNetwork } from "./memory-network.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { functionRecord } from "./records.ts";
 
-const telemetry = untracedTelemetry({ version: "0.0.0", driver: "process", accelerator: "none" });
+const untraced = untracedTelemetry({ version: "0.0.0", driver: "process", accelerator: "none" });
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** What fleets over VMs in memory share; without `store` every VM boots. */
-export function memoryHost({ store, capacity }: MemoryHostOptions = {}) {
+export function memoryHost({ store, capacity, telemetry = untraced }: MemoryHostOptions = {}) {
   const clock = new ManualClock();
   const vms = new FakeVms();
   const image = { kind: "host", runtime: "node", argv: ["node"] } as const;
@@ -36,6 +37,7 @@ export function memoryHost({ store, capacity }: MemoryHostOptions = {}) {
 interface MemoryHostOptions {
   readonly store?: SnapshotStore;
   readonly capacity?: HostCapacity;
+  readonly telemetry?: Telemetry;
 }
 
 /** A function that is deployed unless `fields` say otherwise. */
