@@ -1,59 +1,80 @@
 import { Type, type Static } from "typebox";
-import { Nullable, Timestamp, limit, offset } from "./shared.ts";
+import { Id, Nullable, Timestamp, limit, offset } from "./shared.ts";
 
-export const InvocationStatusSchema = Type.Enum(["success", "error", "timeout"]);
+export const InvocationStatusSchema = Type.Enum(["success", "error", "timeout"], {
+  title: "InvocationStatus",
+});
 
 export const InvokeRequest = Type.Object(
   { event: Type.Optional(Type.Unknown({ description: "Any JSON value; absent is {}" })) },
-  { additionalProperties: false },
+  {
+    title: "InvokeRequest",
+    additionalProperties: false,
+    "x-examples": {
+      event: { summary: "With an event", value: { event: { name: "World" } } },
+      nothing: { summary: "With {}", value: {} },
+    },
+  },
 );
 export type InvokeRequest = Static<typeof InvokeRequest>;
 
-export const InvokeResponse = Type.Object({
-  request_id: Type.String(),
-  status: InvocationStatusSchema,
-  duration_ms: Type.Integer({ description: "Time in the handler" }),
-  response: Type.Unknown({ description: "The handler's JSON value; null unless it succeeded" }),
-  logs: Type.Array(Type.String()),
-  error: Type.Optional(Type.String()),
-  error_type: Type.Optional(Type.String()),
-  stack: Type.Optional(Nullable(Type.String())),
-  cold_start: Type.Boolean(),
-  vm_id: Type.String(),
-});
+export const InvokeResponse = Type.Object(
+  {
+    request_id: Id,
+    status: InvocationStatusSchema,
+    duration_ms: Type.Integer({ description: "Time in the handler", examples: [3] }),
+    response: Type.Unknown({
+      description: "The handler's JSON value; null unless it succeeded",
+      examples: [{ message: "Hello, World!" }],
+    }),
+    logs: Type.Array(Type.String(), { description: "What it printed, a line each" }),
+    error: Type.Optional(Type.String({ description: "Absent where it succeeded" })),
+    error_type: Type.Optional(Type.String({ description: "Absent where it succeeded" })),
+    stack: Type.Optional(Nullable(Type.String({ description: "Absent where it succeeded" }))),
+    cold_start: Type.Boolean({ description: "It waited for a VM to start" }),
+    vm_id: Id,
+  },
+  { title: "InvokeResponse" },
+);
 export type InvokeResponse = Static<typeof InvokeResponse>;
 
 export const ListInvocationsQuery = Type.Object(
   {
-    limit: Type.Optional(Type.Integer({ ...limit, default: 100 })),
+    limit: Type.Optional(Type.Integer({ ...limit, default: 100, description: "How many at most" })),
     offset: Type.Optional(offset),
     status: Type.Optional(InvocationStatusSchema),
-    since: Type.Optional(Timestamp),
-    until: Type.Optional(Timestamp),
+    since: Type.Optional(Type.String({ ...Timestamp, description: "From then on, RFC 3339" })),
+    until: Type.Optional(Type.String({ ...Timestamp, description: "Before then, RFC 3339" })),
   },
   { additionalProperties: false },
 );
 export type ListInvocationsQuery = Static<typeof ListInvocationsQuery>;
 
-export const InvocationItem = Type.Object({
-  id: Type.String(),
-  function_id: Type.String(),
-  status: InvocationStatusSchema,
-  duration_ms: Type.Integer(),
-  request_id: Type.String(),
-  invoked_at: Timestamp,
-  cold_start: Type.Boolean(),
-  vm_id: Nullable(Type.String()),
-  error: Nullable(Type.String()),
-  error_type: Nullable(Type.String()),
-  logs: Type.Array(Type.String()),
-  event: Type.String({ description: "JSON text, cut at 8 KiB" }),
-  response: Nullable(Type.String({ description: "JSON text, cut at 8 KiB" })),
-});
+export const InvocationItem = Type.Object(
+  {
+    id: Id,
+    function_id: Id,
+    status: InvocationStatusSchema,
+    duration_ms: Type.Integer(),
+    request_id: Id,
+    invoked_at: Timestamp,
+    cold_start: Type.Boolean(),
+    vm_id: Nullable(Id),
+    error: Nullable(Type.String()),
+    error_type: Nullable(Type.String()),
+    logs: Type.Array(Type.String()),
+    event: Type.String({ description: "JSON text, cut at 8 KiB", examples: ['{"name":"World"}'] }),
+    response: Nullable(Type.String({ description: "JSON text, cut at 8 KiB" })),
+  },
+  { title: "InvocationItem" },
+);
 export type InvocationItem = Static<typeof InvocationItem>;
 
-export const InvocationPage = Type.Object({
-  items: Type.Array(InvocationItem),
-  total: Type.Integer({ description: "How many match, over all pages" }),
-});
+export const InvocationPage = Type.Object(
+  {
+    items: Type.Array(InvocationItem),
+    total: Type.Integer({ description: "How many match, over all pages" }),
+  },
+  { title: "InvocationPage" },
+);
 export type InvocationPage = Static<typeof InvocationPage>;

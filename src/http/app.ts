@@ -6,6 +6,8 @@ import { answerFrameworkError, installErrorHandlers } from "./error-handler.ts";
 import type { HostFacts } from "./host-facts.ts";
 import { installJsonBody } from "./json-body.ts";
 import { installOriginGuard } from "./origin-guard.ts";
+import { openapiInfo } from "./openapi.ts";
+import { documentRoutes } from "./routes/document.ts";
 import { functionRoutes } from "./routes/functions.ts";
 import { hostRoutes } from "./routes/host.ts";
 import { invocationRoutes } from "./routes/invocations.ts";
@@ -55,18 +57,6 @@ export async function buildApp(
   await app.register(vmRoutes(platform, host.driver));
   await app.register(hostRoutes(platform, host));
   await app.register(metricsRoutes(platform));
-  app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
+  await app.register(documentRoutes(() => app.swagger()));
   return app;
-}
-
-function openapiInfo(version: string) {
-  return {
-    openapi: "3.1.0",
-    info: {
-      title: "Firelet",
-      version,
-      description: "Serverless functions in microVMs on a machine you own",
-      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
-    },
-  };
 }

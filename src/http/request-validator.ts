@@ -16,6 +16,8 @@ export function requestValidator(): FastifySchemaCompiler<TSchema> {
 function checker(options: { coerceTypes: boolean }): Ajv {
   // `verbose` puts the value that was found into the error, for the message.
   const ajv = new Ajv({ ...options, verbose: true, strict: true, strictTypes: false });
+  // Of the OpenAPI document alone.
+  ajv.addVocabulary(["x-examples"]);
   formats.default(ajv);
   return ajv;
 }

@@ -1,9 +1,25 @@
-import { Type } from "typebox";
+import { Type, type TSchema } from "typebox";
 import { ErrorResponse } from "../api/shared.ts";
 
-export const IdParams = Type.Object({ id: Type.String({ description: "Id or name" }) });
+/** The path of a function, and of what belongs to it. */
+export const FunctionParams = Type.Object({
+  id: Type.String({ description: "Id or name of the function", examples: ["hello"] }),
+});
 
-/** The error answers of a route, for the OpenAPI document; 500 is always among them. */
+/** The path of a VM, and of what belongs to it. */
+export const VmParams = Type.Object({
+  id: Type.String({ description: "Id or name of the VM", examples: ["fn-hello-550e8400"] }),
+});
+
+/**
+ * The error answers of a route, for the OpenAPI document, beside those that it gets there by
+ * itself: 403 and 500, 400 with parameters, and 400, 413 and 415 with a body.
+ */
 export function errorAnswers(...statuses: readonly number[]): Record<number, typeof ErrorResponse> {
   return Object.fromEntries([...statuses, 500].map((status) => [status, ErrorResponse]));
+}
+
+/** An answer that is no JSON, such as `text/plain`, for the OpenAPI document. */
+export function answerOf(mediaType: string, description: string, schema: TSchema = Type.String()) {
+  return { description, content: { [mediaType]: { schema } } };
 }

@@ -13,7 +13,7 @@ import { createFunction } from "../../functions/create-function.ts";
 import { deleteFunction } from "../../functions/delete-function.ts";
 import type { Platform } from "../../functions/platform.ts";
 import { updateFunction } from "../../functions/update-function.ts";
-import { errorAnswers, IdParams } from "../shared-schemas.ts";
+import { errorAnswers, FunctionParams } from "../shared-schemas.ts";
 import {
   toFunctionChanges,
   toFunctionItem,
@@ -37,9 +37,11 @@ function readRoutes(platform: Platform): FastifyPluginCallbackTypebox {
       "/v1/functions",
       {
         schema: {
+          operationId: "listFunctions",
+          tags: ["functions"],
           summary: "List functions, newest first",
           querystring: ListFunctionsQuery,
-          response: { 200: ItemsOf(FunctionSummary), ...errorAnswers(400) },
+          response: { 200: ItemsOf(FunctionSummary), ...errorAnswers() },
         },
       },
       async ({ query }) => ({
@@ -52,8 +54,10 @@ function readRoutes(platform: Platform): FastifyPluginCallbackTypebox {
       "/v1/functions/:id",
       {
         schema: {
+          operationId: "getFunction",
+          tags: ["functions"],
           summary: "Get a function by id or name",
-          params: IdParams,
+          params: FunctionParams,
           response: { 200: ItemOf(FunctionItem), ...errorAnswers(404) },
         },
       },
@@ -69,9 +73,11 @@ function changeRoutes(platform: Platform): FastifyPluginCallbackTypebox {
       "/v1/functions",
       {
         schema: {
+          operationId: "createFunction",
+          tags: ["functions"],
           summary: "Create a function and deploy it in the background",
           body: CreateFunctionRequest,
-          response: { 200: CreateFunctionResponse, ...errorAnswers(400, 409, 413, 415) },
+          response: { 200: CreateFunctionResponse, ...errorAnswers(409) },
         },
         config: { traced: true },
       },
@@ -83,10 +89,12 @@ function changeRoutes(platform: Platform): FastifyPluginCallbackTypebox {
       "/v1/functions/:id",
       {
         schema: {
+          operationId: "updateFunction",
+          tags: ["functions"],
           summary: "Change a function; it goes on serving while the change is rolled out",
-          params: IdParams,
+          params: FunctionParams,
           body: UpdateFunctionRequest,
-          response: { 200: ItemOf(FunctionItem), ...errorAnswers(400, 404, 409, 413, 415) },
+          response: { 200: ItemOf(FunctionItem), ...errorAnswers(404, 409, 503) },
         },
         config: { traced: true },
       },
@@ -101,8 +109,10 @@ function changeRoutes(platform: Platform): FastifyPluginCallbackTypebox {
       "/v1/functions/:id",
       {
         schema: {
+          operationId: "deleteFunction",
+          tags: ["functions"],
           summary: "Delete a function, its VMs and its history",
-          params: IdParams,
+          params: FunctionParams,
           response: { 200: MessageResponse, ...errorAnswers(404) },
         },
       },

@@ -23,13 +23,22 @@ export function hostRoutes(platform: Platform, host: HostFacts): FastifyPluginCa
   return (app, _options, done) => {
     app.get(
       "/health",
-      { schema: { summary: "Whether the manager works", response: { 200: HealthResponse } } },
+      {
+        schema: {
+          operationId: "getHealth",
+          tags: ["host"],
+          summary: "Whether the manager works",
+          response: { 200: HealthResponse },
+        },
+      },
       async () => ({ status: "ok" as const, version: host.version }),
     );
     app.get(
       "/v1/runtimes",
       {
         schema: {
+          operationId: "listRuntimes",
+          tags: ["host"],
           summary: "The runtimes that functions can be written for",
           response: { 200: ItemsOf(RuntimeItem), ...errorAnswers() },
         },
@@ -40,6 +49,8 @@ export function hostRoutes(platform: Platform, host: HostFacts): FastifyPluginCa
       "/v1/host",
       {
         schema: {
+          operationId: "getHost",
+          tags: ["host"],
           summary: "The driver and why it was chosen, isolation, network, images, capacity and use",
           response: { 200: ItemOf(HostItem), ...errorAnswers() },
         },

@@ -8,7 +8,7 @@ import {
 import { invokeFunction } from "../../functions/invoke-function.ts";
 import { listInvocations } from "../../functions/list-invocations.ts";
 import type { Platform } from "../../functions/platform.ts";
-import { errorAnswers, IdParams } from "../shared-schemas.ts";
+import { errorAnswers, FunctionParams } from "../shared-schemas.ts";
 import { toInvocationItem, toInvokeResponse } from "../wire-mapping.ts";
 
 /** Invoke functions, and read what became of it. */
@@ -18,13 +18,15 @@ export function invocationRoutes(platform: Platform): FastifyPluginCallbackTypeb
       "/v1/functions/:id/invoke",
       {
         schema: {
+          operationId: "invokeFunction",
+          tags: ["invocations"],
           summary: "Run a function with an event",
           description: "A function that throws or is too slow is an answer with status 200",
-          params: IdParams,
+          params: FunctionParams,
           body: InvokeRequest,
           response: {
             200: InvokeResponse,
-            ...errorAnswers(400, 404, 409, 413, 415, 429, 502, 503),
+            ...errorAnswers(404, 409, 429, 502, 503),
           },
         },
         config: { exactNumbers: true, traced: true },
@@ -43,10 +45,12 @@ export function invocationRoutes(platform: Platform): FastifyPluginCallbackTypeb
       "/v1/functions/:id/logs",
       {
         schema: {
+          operationId: "listInvocations",
+          tags: ["invocations"],
           summary: "List a function's invocations, newest first",
-          params: IdParams,
+          params: FunctionParams,
           querystring: ListInvocationsQuery,
-          response: { 200: InvocationPage, ...errorAnswers(400, 404) },
+          response: { 200: InvocationPage, ...errorAnswers(404) },
         },
       },
       async ({ params, query }) => {

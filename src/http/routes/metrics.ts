@@ -1,8 +1,7 @@
 import type { FastifyPluginCallbackTypebox } from "@fastify/type-provider-typebox";
-import { Type } from "typebox";
 import type { Platform } from "../../functions/platform.ts";
 import { readFigures } from "../../functions/read-figures.ts";
-import { errorAnswers } from "../shared-schemas.ts";
+import { answerOf, errorAnswers } from "../shared-schemas.ts";
 
 /** What Prometheus reads. Not under /v1, where nobody would look for it. */
 export function metricsRoutes(platform: Platform): FastifyPluginCallbackTypebox {
@@ -11,11 +10,14 @@ export function metricsRoutes(platform: Platform): FastifyPluginCallbackTypebox 
       "/metrics",
       {
         schema: {
+          operationId: "readMetrics",
+          tags: ["host"],
           summary: "The manager's metrics, in the text format of Prometheus",
-          produces: ["text/plain"],
-          response: { 200: Type.String(), ...errorAnswers() },
+          response: {
+            200: answerOf("text/plain", "Prometheus's text format"),
+            ...errorAnswers(),
+          },
         },
-        serializerCompiler: () => String,
       },
       async (_request, reply) => {
         const page = await platform.telemetry.readMetrics(await readFigures(platform));

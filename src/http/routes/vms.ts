@@ -1,12 +1,11 @@
 import type { FastifyPluginCallbackTypebox } from "@fastify/type-provider-typebox";
-import { Type } from "typebox";
 import { ItemOf, ItemsOf, MessageResponse } from "../../api/shared.ts";
 import { VmItem, VmNetworkItem } from "../../api/vms.ts";
 import { PlatformError } from "../../core/errors.ts";
 import type { FleetVm } from "../../fleet/fleet-vm.ts";
 import { inspectNetwork } from "../../functions/inspect-network.ts";
 import type { Platform } from "../../functions/platform.ts";
-import { errorAnswers, IdParams } from "../shared-schemas.ts";
+import { answerOf, errorAnswers, VmParams } from "../shared-schemas.ts";
 import { toVmItem, toVmNetworkItem, type DriverFacts } from "../wire-mapping.ts";
 
 /** The VMs that run functions now. */
@@ -20,15 +19,24 @@ export function vmRoutes(platform: Platform, facts: DriverFacts): FastifyPluginC
   return (app, _options, done) => {
     app.get(
       "/v1/vms",
-      { schema: { summary: "List VMs", response: { 200: ItemsOf(VmItem), ...errorAnswers() } } },
+      {
+        schema: {
+          operationId: "listVms",
+          tags: ["vms"],
+          summary: "List VMs",
+          response: { 200: ItemsOf(VmItem), ...errorAnswers() },
+        },
+      },
       async () => ({ items: fleets.vms.map((vm) => toVmItem(vm, facts)) }),
     );
     app.get(
       "/v1/vms/:id",
       {
         schema: {
+          operationId: "getVm",
+          tags: ["vms"],
           summary: "Get a VM by id or name",
-          params: IdParams,
+          params: VmParams,
           response: { 200: ItemOf(VmItem), ...errorAnswers(404) },
         },
       },
@@ -38,8 +46,10 @@ export function vmRoutes(platform: Platform, facts: DriverFacts): FastifyPluginC
       "/v1/vms/:id/network",
       {
         schema: {
+          operationId: "getVmNetwork",
+          tags: ["vms"],
           summary: "What a VM sent, received and may not connect to",
-          params: IdParams,
+          params: VmParams,
           response: { 200: ItemOf(VmNetworkItem), ...errorAnswers(404) },
         },
       },
@@ -51,8 +61,10 @@ export function vmRoutes(platform: Platform, facts: DriverFacts): FastifyPluginC
       "/v1/vms/:id",
       {
         schema: {
+          operationId: "deleteVm",
+          tags: ["vms"],
           summary: "Stop a VM; its function replaces it when it needs one",
-          params: IdParams,
+          params: VmParams,
           response: { 200: MessageResponse, ...errorAnswers(404) },
         },
       },
@@ -65,12 +77,15 @@ export function vmRoutes(platform: Platform, facts: DriverFacts): FastifyPluginC
       "/v1/vms/:id/console",
       {
         schema: {
+          operationId: "readVmConsole",
+          tags: ["vms"],
           summary: "The end of the guest's console log, as text",
-          params: IdParams,
-          produces: ["text/plain"],
-          response: { 200: Type.String(), ...errorAnswers(404) },
+          params: VmParams,
+          response: {
+            200: answerOf("text/plain", "What the guest wrote, the newest last"),
+            ...errorAnswers(404),
+          },
         },
-        serializerCompiler: () => String,
       },
       async ({ params }, reply) => {
         const text = (await driver.readConsole?.(find(params.id).spec.id)) ?? "";
