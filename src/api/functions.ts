@@ -74,9 +74,9 @@ const { name, code, ...optionalFields } = functionFields;
 
 /** The fields with what they are where they are left out. */
 function withDefaults<T extends Record<keyof typeof functionDefaults, TSchema>>(fields: T): T {
-  const withDefault = Object.entries(functionDefaults).map(([name, value]) => [
-    name,
-    { ...fields[name as keyof typeof functionDefaults], default: value },
+  const withDefault = Object.entries(functionDefaults).map(([field, value]) => [
+    field,
+    { ...fields[field as keyof typeof functionDefaults], default: value },
   ]);
   return Object.fromEntries(withDefault) as T;
 }
@@ -201,7 +201,11 @@ export const RollbackRequest = Type.Object(
       examples: [1],
     }),
   },
-  { title: "RollbackRequest", additionalProperties: false },
+  {
+    title: "RollbackRequest",
+    additionalProperties: false,
+    "x-examples": { first: { summary: "To the first one", value: { revision: 1 } } },
+  },
 );
 export type RollbackRequest = Static<typeof RollbackRequest>;
 

@@ -63,8 +63,12 @@ export function completeDocument(built: object): object {
   for (const operations of Object.values(paths)) {
     for (const operation of Object.values(operations)) complete(operation as Operation);
   }
+  const statuses = Object.values(paths)
+    .flatMap((operations) => Object.values(operations))
+    .flatMap((operation) => Object.keys((operation as Operation).responses).map(Number))
+    .filter(isError);
   const responses = Object.fromEntries(
-    [...errorStatuses].map((status) => [nameOf(status), errorAnswer(status)]),
+    [...new Set(statuses)].map((status) => [nameOf(status), errorAnswer(status)]),
   );
   const moved = moveToComponents({ paths, components: { responses, headers } }, schemas) as {
     readonly paths: object;
@@ -131,9 +135,6 @@ const headers = {
   },
 };
 
-const errorStatuses: ReadonlySet<number> = new Set(
-  Object.values(errorTable).map(({ status }) => status),
-);
 const retryStatuses: ReadonlySet<number> = new Set([429, 503]);
 
 function errorAnswer(status: number): Answer & { readonly content: object } {

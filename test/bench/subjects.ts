@@ -72,7 +72,10 @@ export class Firelet {
       FIRELET_STANDBY_VMS: String(setup.standbyVms),
       FIRELET_NETWORK_MODE: setup.network ?? "auto",
     };
-    return new Firelet(setup, await TestManager.start({ driver: setup.driver, ...images, env }));
+    return new Firelet(
+      setup,
+      await TestManager.start({ driver: setup.driver, ...images, env, watched: false }),
+    );
   }
 
   /** Resolves when the function is ready; rejects where its deploy fails. */

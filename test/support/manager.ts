@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
@@ -7,6 +8,7 @@ import { FireletClient } from "../../src/client/client.ts";
 import type { FunctionItem } from "../../src/api/functions.ts";
 import { within } from "./network-world.ts";
 import { type Reach, reachNamespace } from "./reach-namespace.ts";
+import { unwatchAnswers, watchAnswers } from "./watch-answers.ts";
 import { waitUntil } from "./wait-until.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -19,6 +21,8 @@ export interface ManagerOptions {
   readonly images?: string;
   /** The path of a network namespace to run in; that of the test unless given. */
   readonly namespace?: string;
+  /** Whether answers are compared with its OpenAPI document; they are unless this is false. */
+  readonly watched?: boolean;
   /** Settings beside those, as variables of its environment. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -76,6 +80,7 @@ export class TestManager {
         throw error;
       },
     );
+    if (options.watched !== false) await watchAnswers(url);
     const place = { url, reach, dataDir, removeData: options.dataDir === undefined };
     return new TestManager(child, place, () => output);
   }
@@ -93,12 +98,15 @@ export class TestManager {
   async stop(): Promise<number | null> {
     const status = await this.#end("SIGTERM");
     if (this.#removeData) await rm(this.dataDir, { recursive: true, force: true });
+    const problems = await unwatchAnswers(this.url);
+    assert.deepEqual(problems, [], "answers were not as the OpenAPI document says");
     return status;
   }
 
   /** Ends it as a power cut would. */
   async kill(): Promise<void> {
     await this.#end("SIGKILL");
+    await unwatchAnswers(this.url);
   }
 
   async #end(signal: NodeJS.Signals): Promise<number | null> {

@@ -2,13 +2,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, InjectOptions } from "fastify";
 import { createPlatform, type Platform } from "../../src/functions/platform.ts";
 import { shutDown } from "../../src/functions/shut-down.ts";
 import { buildApp } from "../../src/http/app.ts";
 import { systemClock } from "../../src/os/system-clock.ts";
 import type { ImageCatalog } from "../../src/ports/image-catalog.ts";
 import { openSqliteStore } from "../../src/store/sqlite-store.ts";
+import { AnswerChecker } from "./answer-checker.ts";
 import { FakeVms } from "./fake-vms.ts";
 import { untracedTelemetry } from "../../src/telemetry/telemetry.ts";
 import { MemoryNetwork } from "./memory-network.ts";
@@ -29,6 +30,7 @@ const images: ImageCatalog = {
 
 /** The manager's API over a real store and VMs that exist in memory only. */
 export interface MemoryPlatform {
+  /** Its `inject` rejects where an answer is not what the OpenAPI document says of it. */
   readonly app: FastifyInstance;
   readonly platform: Platform;
   readonly vms: FakeVms;
@@ -74,6 +76,7 @@ export async function startMemoryPlatform(): Promise<MemoryPlatform> {
     capacity: { cpus: 1, memory_mb: 1024, vms: 100, vm_memory_mb: 100_000 },
   };
   const app = await buildApp(platform, host, log);
+  await checkAnswers(app);
   return {
     app,
     platform,
@@ -86,4 +89,23 @@ export async function startMemoryPlatform(): Promise<MemoryPlatform> {
       await rm(folder, { recursive: true });
     },
   };
+}
+
+async function checkAnswers(app: FastifyInstance): Promise<void> {
+  const inject = app.inject.bind(app);
+  const checker = new AnswerChecker((await inject("/openapi.json")).json());
+  const checked = async (call: InjectOptions | string) => {
+    const options = typeof call === "string" ? { url: call } : call;
+    const answer = await inject(options);
+    const problem = checker.problem({
+      method: options.method ?? "GET",
+      path: typeof options.url === "string" ? options.url : (options.url?.pathname ?? "/"),
+      status: answer.statusCode,
+      contentType: String(answer.headers["content-type"]),
+      text: answer.payload,
+    });
+    if (problem !== null) throw new Error(`Not as the OpenAPI document says: ${problem}`);
+    return answer;
+  };
+  app.inject = checked as typeof app.inject;
 }

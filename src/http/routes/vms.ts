@@ -10,12 +10,22 @@ import { toVmItem, toVmNetworkItem, type DriverFacts } from "../wire-mapping.ts"
 
 /** The VMs that run functions now. */
 export function vmRoutes(platform: Platform, facts: DriverFacts): FastifyPluginCallbackTypebox {
-  const { driver, fleets } = platform;
-  const find = (idOrName: string): FleetVm => {
-    const vm = fleets.vms.find(({ spec }) => spec.id === idOrName || spec.name === idOrName);
-    if (vm === undefined) throw new PlatformError("vm_not_found", `VM not found: "${idOrName}"`);
-    return vm;
+  return (app, _options, done) => {
+    void app.register(lifeRoutes(platform, facts));
+    void app.register(insightRoutes(platform));
+    done();
   };
+}
+
+function findVm({ fleets }: Platform, idOrName: string): FleetVm {
+  const vm = fleets.vms.find(({ spec }) => spec.id === idOrName || spec.name === idOrName);
+  if (vm === undefined) throw new PlatformError("vm_not_found", `VM not found: "${idOrName}"`);
+  return vm;
+}
+
+/** Which there are, and the end of one. */
+function lifeRoutes(platform: Platform, facts: DriverFacts): FastifyPluginCallbackTypebox {
+  const { fleets } = platform;
   return (app, _options, done) => {
     app.get(
       "/v1/vms",
@@ -40,22 +50,7 @@ export function vmRoutes(platform: Platform, facts: DriverFacts): FastifyPluginC
           response: { 200: ItemOf(VmItem), ...errorAnswers(404) },
         },
       },
-      async ({ params }) => ({ item: toVmItem(find(params.id), facts) }),
-    );
-    app.get(
-      "/v1/vms/:id/network",
-      {
-        schema: {
-          operationId: "getVmNetwork",
-          tags: ["vms"],
-          summary: "What a VM sent, received and may not connect to",
-          params: VmParams,
-          response: { 200: ItemOf(VmNetworkItem), ...errorAnswers(404) },
-        },
-      },
-      async ({ params }) => ({
-        item: toVmNetworkItem(await inspectNetwork(platform, find(params.id).spec)),
-      }),
+      async ({ params }) => ({ item: toVmItem(findVm(platform, params.id), facts) }),
     );
     app.delete(
       "/v1/vms/:id",
@@ -69,9 +64,32 @@ export function vmRoutes(platform: Platform, facts: DriverFacts): FastifyPluginC
         },
       },
       async ({ params }) => {
-        fleets.stopVm(find(params.id).spec.id);
+        fleets.stopVm(findVm(platform, params.id).spec.id);
         return { message: "VM is stopping" };
       },
+    );
+    done();
+  };
+}
+
+/** What can be seen of one from outside. */
+function insightRoutes(platform: Platform): FastifyPluginCallbackTypebox {
+  const { driver } = platform;
+  return (app, _options, done) => {
+    app.get(
+      "/v1/vms/:id/network",
+      {
+        schema: {
+          operationId: "getVmNetwork",
+          tags: ["vms"],
+          summary: "What a VM sent, received and may not connect to",
+          params: VmParams,
+          response: { 200: ItemOf(VmNetworkItem), ...errorAnswers(404) },
+        },
+      },
+      async ({ params }) => ({
+        item: toVmNetworkItem(await inspectNetwork(platform, findVm(platform, params.id).spec)),
+      }),
     );
     app.get(
       "/v1/vms/:id/console",
@@ -88,7 +106,8 @@ export function vmRoutes(platform: Platform, facts: DriverFacts): FastifyPluginC
         },
       },
       async ({ params }, reply) => {
-        const text = (await driver.readConsole?.(find(params.id).spec.id)) ?? "";
+        const { id } = findVm(platform, params.id).spec;
+        const text = (await driver.readConsole?.(id)) ?? "";
         return reply.type("text/plain; charset=utf-8").send(text);
       },
     );
