@@ -16,6 +16,7 @@ import { BuiltImageCatalog } from "./images/built-image-catalog.ts";
 import { listImages, verifyImages } from "./images/list-images.ts";
 import { namespaceTools } from "./network/namespace-tools.ts";
 import { portHolder, whyNotListen } from "./os/port-holder.ts";
+import { hasPythonPackages, installPythonPackages } from "./os/python-packages.ts";
 import {
   findMissingTools,
   installCommand,
@@ -28,6 +29,12 @@ const root = join(import.meta.dirname, "..");
 
 /** The data folder that holds the tests' images. */
 const testData = join(root, ".firelet/test-images");
+
+/** The requirements of the program that calls the API by its document, and where it is installed. */
+const schemathesis = [
+  join(root, "test/openapi/requirements.txt"),
+  join(root, ".firelet/schemathesis"),
+] as const;
 
 /** What `up` needs for one set of flags. Rejects with `ConfigError`. */
 export async function composeUp(flags: UpFlags, version: string): Promise<UpServices> {
@@ -58,10 +65,15 @@ export async function composeTest(): Promise<TestServices> {
     installer,
     images: imageTools(testData),
     missingTools: () => findMissingTools([...vmTools(config), ...processTools, ...testTools]),
+    prepareTools: async (report) => {
+      if (await hasPythonPackages(...schemathesis)) return;
+      report("schemathesis, from test/openapi/requirements.txt into .firelet/schemathesis");
+      await installPythonPackages(...schemathesis);
+    },
     checks: checkScripts(),
     runCheck: (name) => runNode(["--run", name], {}),
     runTests: (args) => {
-      const env = { FIRELET_TEST_IMAGES: testData, REQUIRE_VM: "1" };
+      const env = { FIRELET_TEST_IMAGES: testData, REQUIRE_VM: "1", REQUIRE_TOOLS: "1" };
       return runNode([...runnerOptions, ...withTestFiles(args)], env);
     },
   };
@@ -126,6 +138,8 @@ const testTools: readonly SystemTool[] = [
   { command: "git", package: "git", why: "tests look at the files of the project" },
   { command: "dig", package: "bind9-dnsutils", why: "tests ask the name server with it" },
   { command: "openssl", package: "openssl", why: "tests serve HTTPS to microVMs" },
+  { command: "chromium", package: "chromium", why: "tests open the page /docs with it" },
+  { command: "pip3", package: "python3-pip", why: "gets schemathesis, which tests the API" },
   { command: "setpriv", package: "util-linux", why: "ends what a test started with the test" },
 ];
 

@@ -114,6 +114,12 @@ describe("the HTTP API", () => {
       [{ url: "/v1/nothing" }, 404, "route_not_found"],
       [{ method: "PATCH", url }, 405, "method_not_allowed"],
       [{ method: "GET", url: `${url}/x/invoke` }, 405, "method_not_allowed"],
+      [{ method: "QUERY" as "GET", url }, 405, "method_not_allowed"],
+      [
+        { method: "POST", url: "/v1/vms", headers: json, payload: "{nope" },
+        405,
+        "method_not_allowed",
+      ],
       [{ url: `${url}/nobody` }, 404, "function_not_found"],
       [{ url: `${url}/nobody/logs` }, 404, "function_not_found"],
       [{ url: `${url}/nobody/revisions` }, 404, "function_not_found"],

@@ -5,15 +5,17 @@ import { validationMessage } from "./validation-message.ts";
 
 /** Every error of every path leaves as `{error, code}`; what nobody foresaw is logged and says nothing. */
 export function installErrorHandlers(app: FastifyInstance): void {
+  const allowedMethods = collectRoutes(app);
   app.setErrorHandler((error, request, reply) => {
     const known = error instanceof PlatformError ? error : fromFastify(error);
+    // What is wrong with a body matters to nobody where nothing takes one.
+    if (request.is404 && known?.code !== "forbidden") return sendNotFound(request, reply);
     if (known !== undefined) return send(reply, known);
     request.log.error({ err: error }, "Request failed unexpectedly");
     const message = `Internal error: see the manager's log for request ${request.id}`;
     return send(reply, new PlatformError("internal", message));
   });
-  const allowedMethods = collectRoutes(app);
-  app.setNotFoundHandler((request, reply) => {
+  const sendNotFound = (request: FastifyRequest, reply: FastifyReply) => {
     const methods = allowedMethods(pathOf(request));
     if (methods.length === 0) {
       const message = `No such path: ${request.method} ${pathOf(request)}`;
@@ -22,7 +24,8 @@ export function installErrorHandlers(app: FastifyInstance): void {
     const message = `Method not allowed: found ${request.method}, want ${methods.join(", ")} on ${pathOf(request)}`;
     void reply.header("allow", methods.join(", "));
     return send(reply, new PlatformError("method_not_allowed", message));
-  });
+  };
+  app.setNotFoundHandler(sendNotFound);
 }
 
 /** An address that the router could not read; no hook has seen the request. */

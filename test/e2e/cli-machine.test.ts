@@ -97,6 +97,7 @@ function composeTest(machine: Machine, failing: string[] = []) {
     installer: machine.installer,
     images: machine.images,
     missingTools: () => [squashfs],
+    prepareTools: async () => void machine.did.push("tools"),
     checks: ["lint", "types"],
     runCheck: run,
     runTests: (args) => run(["tests", ...args].join(" ")),
@@ -170,14 +171,21 @@ describe("firelet test", () => {
     const machine = createMachine();
     const run = await cli(["test"], { services: composeTest(machine) });
     assert.equal(run.code, exitCodes.ok);
-    assert.deepEqual(machine.did, ["install squashfs-tools", "build", "lint", "types", "tests"]);
+    assert.deepEqual(machine.did, [
+      "install squashfs-tools",
+      "tools",
+      "build",
+      "lint",
+      "types",
+      "tests",
+    ]);
   });
 
   test("runs named tests alone, with the runner's options", async () => {
     const machine = createMachine({ built: true });
     const args = ["test/e2e/x.test.ts", "--test-name-pattern=one", "--test-only"];
     await cli(["test", ...args], { services: composeTest(machine) });
-    assert.deepEqual(machine.did.slice(2), [`tests ${args.join(" ")}`]);
+    assert.deepEqual(machine.did.slice(3), [`tests ${args.join(" ")}`]);
   });
 
   test("fails where a check fails, and runs the tests all the same", async () => {

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import type { Cli } from "../cli.ts";
-import type { ImageTools, MissingTool, PackageInstaller } from "../machine.ts";
-import { prepareImages, installMissing } from "../prepare-machine.ts";
+import type { ImageTools, MissingTool, PackageInstaller, Report } from "../machine.ts";
+import { prepareImages, installMissing, withProgress } from "../prepare-machine.ts";
 import { exitCodes } from "../exit-codes.ts";
 
 /** What `test` composes. */
@@ -10,6 +10,8 @@ export interface TestServices {
   readonly installer: PackageInstaller;
   readonly images: ImageTools;
   missingTools(): readonly MissingTool[];
+  /** Gets the programs for tests that no Debian package has, into the project's own folder. */
+  prepareTools(report: Report): Promise<void>;
   /** The steps of `npm run check`, by name. */
   readonly checks: readonly string[];
   /** Runs one of them with its output on ours; resolves to whether it passed. */
@@ -37,6 +39,7 @@ Examples:
     .action(async (args: string[]) => {
       const services = await compose();
       await installMissing(cli, services.missingTools(), services);
+      await withProgress(cli, "Preparing test tools", (report) => services.prepareTools(report));
       await prepareImages(cli, services.images);
       // Named tests are run over and over while somebody works on them; the checks would be in the way.
       const checks = args.length === 0 ? services.checks : [];
