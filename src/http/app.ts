@@ -7,6 +7,7 @@ import type { HostFacts } from "./host-facts.ts";
 import { installJsonBody } from "./json-body.ts";
 import { installOriginGuard } from "./origin-guard.ts";
 import { openapiInfo } from "./openapi.ts";
+import { docsRoutes } from "./routes/docs.ts";
 import { documentRoutes } from "./routes/document.ts";
 import { functionRoutes } from "./routes/functions.ts";
 import { hostRoutes } from "./routes/host.ts";
@@ -57,6 +58,7 @@ export async function buildApp(
   await app.register(vmRoutes(platform, host.driver));
   await app.register(hostRoutes(platform, host));
   await app.register(metricsRoutes(platform));
+  await app.register(docsRoutes());
   await app.register(documentRoutes(() => app.swagger()));
   return app;
 }

@@ -3,9 +3,7 @@ import { ErrorResponse } from "../api/shared.ts";
 import { errorTable } from "../core/errors.ts";
 import { moveToComponents } from "./openapi-components.ts";
 
-const description = `Serverless functions in microVMs on a machine you own.
-
-- Wherever a path has an \`{id}\`, the name will do.
+const description = `- Wherever a path has an \`{id}\`, the name will do.
 - An error is \`{"error": "<message>", "code": "<code>"}\` on every path. A path that is not there is a 404; a method that a path does not have is a 405, and its \`Allow\` lists those it has.
 - A function that throws, or takes too long, is no error of the API: its invocation is answered with 200, and its \`status\` says so.
 - Every answer has the header \`x-request-id\`, which is also in the manager's log.
@@ -17,7 +15,7 @@ export function openapiInfo(version: string) {
     openapi: "3.1.0",
     info: {
       title: "Firelet",
-      summary: "Serverless functions in microVMs",
+      summary: "Serverless functions in microVMs, on a machine you own",
       version,
       description,
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },

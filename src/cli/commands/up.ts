@@ -95,6 +95,7 @@ function greet(out: Output, { url, host, dataDir }: Running): void {
   const runtimes = host.runtimes.map(({ interpreter }) => interpreter).join(", ");
   const facts = fields([
     ["Address", url],
+    ["API", `${url}/docs`],
     ["Driver", `${host.driver}: ${host.driver_reason}`],
     ["Accelerator", host.accelerator],
     ["Isolation", isolationWords[host.isolation] ?? host.isolation],
