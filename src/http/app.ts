@@ -2,7 +2,7 @@ import swagger from "@fastify/swagger";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import type { Platform } from "../functions/platform.ts";
-import { answerFrameworkError, installErrorHandlers } from "./error-handler.ts";
+import { answerFrameworkError, answerUnreadable, installErrorHandlers } from "./error-handler.ts";
 import type { HostFacts } from "./host-facts.ts";
 import { installJsonBody } from "./json-body.ts";
 import { installOriginGuard } from "./origin-guard.ts";
@@ -38,6 +38,7 @@ export async function buildApp(
     // Our own 503 has the body of all errors.
     return503OnClosing: false,
     frameworkErrors: answerFrameworkError,
+    clientErrorHandler: answerUnreadable(() => platform.clock.newId()),
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.setValidatorCompiler(requestValidator());
   installJsonBody(app);

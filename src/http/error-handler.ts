@@ -1,4 +1,11 @@
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Socket } from "node:net";
+import type {
+  ConnectionError,
+  FastifyError,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+} from "fastify";
 import type { ErrorResponse } from "../api/shared.ts";
 import { messageOf, PlatformError, type ErrorCode } from "../core/errors.ts";
 import { validationMessage } from "./validation-message.ts";
@@ -37,6 +44,28 @@ export function answerFrameworkError(
   const message = `Malformed address: ${error.message}`;
   void reply.header("x-request-id", request.id);
   void send(reply, new PlatformError("invalid_request", message, { cause: error }));
+}
+
+/** What HTTP's own parser refused, so that there is no request, nor anything to route it by. */
+export function answerUnreadable(newId: () => string) {
+  return ({ code, message }: ConnectionError, socket: Socket): void => {
+    if (code === "ECONNRESET" || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    const why = code === "HPE_HEADER_OVERFLOW" ? "its headers are over 16 KiB" : message;
+    const known = new PlatformError("invalid_request", `Malformed request: ${why}`);
+    const body: ErrorResponse = { error: known.message, code: known.code };
+    const text = JSON.stringify(body);
+    const head = [
+      `HTTP/1.1 ${known.status} Bad Request`,
+      `x-request-id: ${newId()}`,
+      "content-type: application/json; charset=utf-8",
+      `content-length: ${Buffer.byteLength(text)}`,
+      "connection: close",
+    ];
+    socket.end(`${head.join("\r\n")}\r\n\r\n${text}`);
+  };
 }
 
 function send(reply: FastifyReply, error: PlatformError): FastifyReply {

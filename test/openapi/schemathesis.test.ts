@@ -33,6 +33,12 @@ include-path-regex = "^/v1/vms/"
 exclude-method = "DELETE"
 parameters = { "path.id" = ["${vmName}"] }
 
+# Streams of events go on for as long as somebody listens.
+[[operations]]
+include-path-regex = "/(events|stream)$"
+request-timeout = 0.5
+max-stream-events = 1
+
 # What a policy or a runtime may be, and how fields limit each other, no schema says.
 [[operations]]
 include-operation-id = ["createFunction", "updateFunction", "rollbackFunction"]
