@@ -91,6 +91,10 @@ describe("the OpenAPI document", () => {
       [],
     );
     assert.deepEqual(
+      lacking((operation) => !hasStatuses(operation, "200") && !hasStatuses(operation, "101")),
+      [],
+    );
+    assert.deepEqual(
       lacking((operation) => !hasStatuses(operation, "403", "500")),
       [],
     );

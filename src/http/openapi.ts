@@ -92,10 +92,10 @@ const withBody = [400, 413, 415];
 function complete(operation: Operation): void {
   const { parameters = [], requestBody, responses } = operation;
   if (requestBody !== undefined) requestBody.required = !mayBeEmpty(requestBody.content);
-  const answers = Object.entries(responses).map(([status, answer]): [number, Answer] => [
-    Number(status),
-    isError(Number(status)) ? reference("responses", nameOf(Number(status))) : success(answer),
-  ]);
+  const answers = Object.entries(responses).map(([key, answer]): [number, Answer] => {
+    const status = Number(key);
+    return [status, isError(status) ? reference("responses", nameOf(status)) : own(status, answer)];
+  });
   const errors = [
     ...always,
     ...(parameters.length > 0 ? withParameters : []),
@@ -110,13 +110,15 @@ function mayBeEmpty(content: Record<string, Media>): boolean {
   return required.length === 0 && minProperties === 0;
 }
 
-function success(answer: Answer): Answer {
-  const { description: said = "", headers: own = {} } = answer;
+/** An answer that is no error. */
+function own(status: number, answer: Answer): Answer {
+  const { description: said = "" } = answer;
   return {
     ...answer,
     // What the library says of an answer that has no description.
     description: said === "Default Response" ? "Success" : said,
-    headers: { ...own, "x-request-id": reference("headers", "RequestId") },
+    // A WebSocket's handshake is not an answer of ours.
+    ...(status < 200 ? {} : { headers: { ...answer.headers, ...requestId } }),
   };
 }
 
@@ -133,6 +135,7 @@ const headers = {
   },
 };
 
+const requestId = { "x-request-id": { $ref: "#/components/headers/RequestId" } };
 const retryStatuses: ReadonlySet<number> = new Set([429, 503]);
 
 function errorAnswer(status: number): Answer & { readonly content: object } {
@@ -142,7 +145,7 @@ function errorAnswer(status: number): Answer & { readonly content: object } {
     : {};
   return {
     description: `${STATUS_CODES[status]}: ${codes.map(([code]) => `\`${code}\``).join(", ")}`,
-    headers: { "x-request-id": reference("headers", "RequestId"), ...retryAfter },
+    headers: { ...requestId, ...retryAfter },
     content: { "application/json": { schema: ErrorResponse } },
   };
 }

@@ -31,9 +31,14 @@ describe("Redocly's linter", () => {
       REDOCLY_TELEMETRY: "off",
       REDOCLY_SUPPRESS_UPDATE_NOTICE: "true",
     };
-    // A manager is on the caller's own machine.
-    const rules = ["--extends", "recommended-strict", "--skip-rule", "no-server-example.com"];
-    const args = [redocly, "lint", ...rules, file];
+    const skipped = [
+      // A manager is on the caller's own machine.
+      "no-server-example.com",
+      // An upgrade to a WebSocket has no such answer.
+      "operation-2xx-response",
+    ];
+    const rules = skipped.flatMap((rule) => ["--skip-rule", rule]);
+    const args = [redocly, "lint", "--extends", "recommended-strict", ...rules, file];
     return run(process.execPath, args, { cwd: folder, env }).then(
       () => "",
       (error: { stdout: string; stderr: string }) => error.stdout + error.stderr,
