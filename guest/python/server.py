@@ -1041,7 +1041,6 @@ class WakeChannel:
     def __init__(self, path):
         from ctypes import PyDLL, c_void_p, create_string_buffer
         from stat import S_ISFIFO
-        from _struct import pack
 
         self.library = library = PyDLL(None)  # its calls keep the GIL
         library.fdopen.restype = c_void_p
@@ -1051,12 +1050,6 @@ class WakeChannel:
             os.close(channel)
             raise OSError(0, "it is no FIFO")
         self.stream = c_void_p(library.fdopen(channel, b"rb"))
-        library.setvbuf(self.stream, None, 2, 0)  # _IONBF: what was read ahead would not be polled
-        library.ppoll.restype = {1: 1}.__getitem__  # a KeyError where a signal came
-        self.readable = create_string_buffer(pack("ihh", channel, select.POLLIN, 0), 8)
-        # A sigset_t of 1024 bits, of which the first is that of signal 1.
-        blocked = sum(1 << number - 1 for number in HARMLESS_SIGNALS)
-        self.blocked = create_string_buffer(blocked.to_bytes(128, sys.byteorder), 128)
         self.message = create_string_buffer(MESSAGE_BYTES)
         self.entropy = create_string_buffer(64)
 
@@ -1069,32 +1062,30 @@ class WakeChannel:
         """
         library = self.library
         steps = [
-            *self.read(),
+            self.read(),
             *draw_from_openssl(),
             partial(library.write, descriptor, reply, len(reply)),
             partial(library.close, descriptor),
             *forget_draws(),
         ]
-        # An EINTR would cut a message short. SIGTERM is taken while none has come, by ppoll: before a
-        # plain read, which holds the GIL too, it would be noted and not acted on.
-        signals = {*HARMLESS_SIGNALS, _signal.SIGTERM}
-        set_signal_mask(_signal.SIG_BLOCK, signals)
+        # An EINTR would cut a message short. SIGTERM does without the interpreter, in any thread: the
+        # kernel may give it to one that waits, and this one, which acts on it, holds the GIL. Set by
+        # C's signal(), so that one which Python has noted already is still acted on, before the reads.
+        set_signal_mask(_signal.SIG_BLOCK, HARMLESS_SIGNALS)
+        library.signal(_signal.SIGTERM, None)  # SIG_DFL
         name = token = b""
         while not name and not token:
-            steps += *self.read(), *draw_from_openssl(), *self.seed_random()
+            steps += self.read(), *draw_from_openssl(), *self.seed_random()
             deque(map(partial.__call__, steps), 0)
             message, steps = self.message.raw, []
             name = message[NAME_AT:TOKEN_AT].partition(b"\0")[0]
             token = message[TOKEN_AT:].partition(b"\0")[0]
-        set_signal_mask(_signal.SIG_UNBLOCK, signals)
+        _signal.signal(_signal.SIGTERM, end_on_sigterm)
+        set_signal_mask(_signal.SIG_UNBLOCK, HARMLESS_SIGNALS)
         return name, token
 
     def read(self):
-        library = self.library
-        return (
-            partial(library.ppoll, self.readable, 1, None, self.blocked),
-            partial(library.fread, self.message, MESSAGE_BYTES, 1, self.stream),
-        )
+        return partial(self.library.fread, self.message, MESSAGE_BYTES, 1, self.stream)
 
     def seed_random(self):
         generator = shared_generator()
