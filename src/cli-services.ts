@@ -74,7 +74,7 @@ export async function composeTest(): Promise<TestServices> {
     runCheck: (name) => runNode(["--run", name], {}),
     runTests: (args) => {
       const env = { FIRELET_TEST_IMAGES: testData, REQUIRE_VM: "1", REQUIRE_TOOLS: "1" };
-      return runNode([...runnerOptions, ...withTestFiles(args)], env);
+      return runNode([...runnerOptions, ...withTestFiles(args)], env, testMinutes);
     },
   };
 }
@@ -191,11 +191,16 @@ function checkScripts(): string[] {
   return [...(scripts["check"] ?? "").matchAll(/npm run (\S+)/g)].map(([, name]) => name ?? "");
 }
 
+/** When a run is ended, also where a test keeps its file from ending; the whole takes a fifth. */
+const testMinutes = 50;
+
 const runnerOptions = [
   "--disable-warning=ExperimentalWarning",
   "--test",
   // Most tests wait for something most of the time; more at once than this disturb those that measure.
   "--test-concurrency=2",
+  // One that waits for what never comes fails by name; suites count with all that is in them.
+  "--test-timeout=1200000",
   `--test-reporter=${join(root, "test/support/test-reporter.ts")}`,
 ];
 
@@ -208,17 +213,23 @@ function withTestFiles(args: readonly string[]): readonly string[] {
     : [...args, "src/**/*.test.ts", "test/**/*.test.ts"];
 }
 
-/** Runs this Node, and programs that ask for `node` with it; resolves to whether it went well. */
+/**
+ * Runs this Node, and programs that ask for `node` with it; resolves to whether it went well, and
+ * within `minutes`.
+ */
 async function runNode(
   args: readonly string[],
   defaults: Record<string, string>,
+  minutes = 0,
 ): Promise<boolean> {
   const path = [dirname(process.execPath), process.env["PATH"] ?? ""].join(delimiter);
   const child = spawn(process.execPath, args, {
     cwd: root,
     env: { ...defaults, ...process.env, PATH: path },
     stdio: "inherit",
+    timeout: minutes * 60_000,
   });
   const [code] = (await once(child, "exit")) as [number | null];
+  if (child.killed) console.error(`Did not end within ${minutes} minutes, and was ended.`);
   return code === 0;
 }
