@@ -78,3 +78,51 @@ export const InvocationPage = Type.Object(
   { title: "InvocationPage" },
 );
 export type InvocationPage = Static<typeof InvocationPage>;
+
+export const StatisticsQuery = Type.Object(
+  {
+    window: Type.Optional(
+      Type.Enum(["1h", "24h", "7d"], {
+        default: "24h",
+        description: "How far back: in steps of 1 minute, 15 minutes or 1 hour",
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type StatisticsQuery = Static<typeof StatisticsQuery>;
+
+const milliseconds = (description: string) =>
+  Nullable(Type.Number({ description: `${description}; null where nothing ran`, examples: [2.5] }));
+
+const figures = {
+  total: Type.Integer({ description: "Invocations, however they ended", examples: [20] }),
+  success: Type.Integer({ examples: [18] }),
+  error: Type.Integer({ examples: [1] }),
+  timeout: Type.Integer({ examples: [1] }),
+  cold_starts: Type.Integer({ description: "Those that waited for a VM to start", examples: [1] }),
+  avg_ms: milliseconds("Mean time in the handler"),
+  p50_ms: milliseconds("Half of them took no longer"),
+  p95_ms: milliseconds("95 of 100 took no longer"),
+  p99_ms: milliseconds("99 of 100 took no longer"),
+};
+
+export const StatisticsStep = Type.Object(
+  { at: { ...Timestamp, description: "When the step begins" }, ...figures },
+  { title: "StatisticsStep" },
+);
+export type StatisticsStep = Static<typeof StatisticsStep>;
+
+export const StatisticsItem = Type.Object(
+  {
+    window: Type.Enum(["1h", "24h", "7d"]),
+    from: { ...Timestamp, description: "When the first step begins" },
+    to: { ...Timestamp, description: "When it was read" },
+    ...figures,
+    series: Type.Array(StatisticsStep, {
+      description: "Every step, the oldest first; the last one has only begun",
+    }),
+  },
+  { title: "StatisticsItem" },
+);
+export type StatisticsItem = Static<typeof StatisticsItem>;

@@ -8,7 +8,13 @@ import type {
   UpdateFunctionRequest,
 } from "../api/functions.ts";
 import type { HealthResponse, HostItem, RuntimeItem } from "../api/host.ts";
-import type { InvocationPage, InvokeResponse, ListInvocationsQuery } from "../api/invocations.ts";
+import type {
+  InvocationPage,
+  InvokeResponse,
+  ListInvocationsQuery,
+  StatisticsItem,
+  StatisticsQuery,
+} from "../api/invocations.ts";
 import type { ErrorResponse, MessageResponse } from "../api/shared.ts";
 import type { VmItem, VmNetworkItem } from "../api/vms.ts";
 
@@ -110,6 +116,11 @@ export class FireletClient {
 
   async listInvocations(id: string, query: ListInvocationsQuery = {}): Promise<InvocationPage> {
     return this.#send({ method: "GET", path: `${functionPath(id)}/logs`, query });
+  }
+
+  /** Counts, latency and a time series; of the last 24 hours unless `query` says otherwise. */
+  async getFunctionStats(id: string, query: StatisticsQuery = {}): Promise<StatisticsItem> {
+    return this.#item({ method: "GET", path: `${functionPath(id)}/stats`, query });
   }
 
   async listRuntimes(): Promise<RuntimeItem[]> {

@@ -50,3 +50,31 @@ export interface InvocationRecord {
   readonly response: string | null;
   readonly invokedAt: Date;
 }
+
+/** The stretches of time that statistics are asked for, the step that runs now included. */
+export const statisticsWindows = {
+  "1h": { stepMs: 60_000, steps: 60 },
+  "24h": { stepMs: 15 * 60_000, steps: 96 },
+  "7d": { stepMs: 3_600_000, steps: 168 },
+} as const;
+
+export type StatisticsWindow = keyof typeof statisticsWindows;
+
+/** Invocations of a stretch of time, counted; durations are of all of them, however they ended. */
+export interface InvocationFigures {
+  readonly total: number;
+  readonly success: number;
+  readonly error: number;
+  readonly timeout: number;
+  readonly coldStarts: number;
+  /** Like the percentiles null where there was no invocation. */
+  readonly averageMs: number | null;
+  readonly p50Ms: number | null;
+  readonly p95Ms: number | null;
+  readonly p99Ms: number | null;
+}
+
+export interface InvocationStatistics extends InvocationFigures {
+  /** An entry for every step, those without an invocation too, the oldest first. */
+  readonly series: readonly (InvocationFigures & { readonly at: Date })[];
+}

@@ -17,6 +17,7 @@ function recorderOf() {
       return Promise.resolve();
     },
     query: () => Promise.resolve({ items: [], total: 0 }),
+    readStatistics: () => Promise.reject(new Error("never asked for")),
     prune: () => Promise.resolve(0),
   };
   const log = { debug() {}, info() {}, warn() {}, error: (fields: object) => errors.push(fields) };

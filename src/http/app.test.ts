@@ -307,6 +307,7 @@ describe("the HTTP API", () => {
       "/v1/functions/{id}/logs",
       "/v1/functions/{id}/revisions",
       "/v1/functions/{id}/rollback",
+      "/v1/functions/{id}/stats",
       "/v1/host",
       "/v1/runtimes",
       "/v1/vms",

@@ -15,6 +15,7 @@ import { invocationRoutes } from "./routes/invocations.ts";
 import { revisionRoutes } from "./routes/revisions.ts";
 import { requestValidator } from "./request-validator.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
+import { statisticsRoutes } from "./routes/statistics.ts";
 import { vmRoutes } from "./routes/vms.ts";
 import { installTracing } from "./trace-calls.ts";
 
@@ -56,6 +57,7 @@ export async function buildApp(
   await app.register(functionRoutes(platform));
   await app.register(revisionRoutes(platform));
   await app.register(invocationRoutes(platform));
+  await app.register(statisticsRoutes(platform));
   await app.register(vmRoutes(platform, host.driver));
   await app.register(hostRoutes(platform, host));
   await app.register(metricsRoutes(platform));

@@ -7,15 +7,26 @@ import {
   type UpdateFunctionRequest,
 } from "../api/functions.ts";
 import { type DriverItem, type NetworkItem, type RuntimeItem } from "../api/host.ts";
-import { type InvocationItem, type InvokeResponse } from "../api/invocations.ts";
+import {
+  type InvocationItem,
+  type InvokeResponse,
+  type StatisticsItem,
+  type StatisticsStep,
+} from "../api/invocations.ts";
 import { type VmItem, type VmNetworkItem } from "../api/vms.ts";
 import type { Egress } from "../core/egress.ts";
 import type { FunctionRecord, FunctionSpec, RevisionRecord } from "../core/function.ts";
-import type { InvocationRecord, InvocationResult } from "../core/invocation.ts";
+import type {
+  InvocationFigures,
+  InvocationRecord,
+  InvocationResult,
+  StatisticsWindow,
+} from "../core/invocation.ts";
 import { guestPort, type DriverKind } from "../core/vm.ts";
 import type { FleetVm } from "../fleet/fleet-vm.ts";
 import { egressNote } from "../functions/egress-note.ts";
 import type { Platform } from "../functions/platform.ts";
+import type { WindowStatistics } from "../functions/read-statistics.ts";
 import type { FunctionChanges } from "../functions/update-function.ts";
 import type { CataloguedRuntime } from "../ports/image-catalog.ts";
 import type { NetworkFacts, NetworkUse } from "../ports/network.ts";
@@ -161,6 +172,39 @@ export function toInvocationItem(record: InvocationRecord): InvocationItem {
     event: record.event,
     response: record.response,
   };
+}
+
+export function toStatisticsItem(
+  window: StatisticsWindow,
+  { from, to, series, ...figures }: WindowStatistics,
+): StatisticsItem {
+  return {
+    window,
+    from: from.toISOString(),
+    to: to.toISOString(),
+    ...toFigures(figures),
+    series: series.map(({ at, ...ofStep }) => ({ at: at.toISOString(), ...toFigures(ofStep) })),
+  };
+}
+
+function toFigures(figures: InvocationFigures): Omit<StatisticsStep, "at"> {
+  const { total, success, error, timeout, coldStarts } = figures;
+  return {
+    total,
+    success,
+    error,
+    timeout,
+    cold_starts: coldStarts,
+    avg_ms: toMicroseconds(figures.averageMs),
+    p50_ms: figures.p50Ms,
+    p95_ms: figures.p95Ms,
+    p99_ms: figures.p99Ms,
+  };
+}
+
+/** Milliseconds without the digits that no clock of a guest has. */
+function toMicroseconds(ms: number | null): number | null {
+  return ms === null ? null : Math.round(ms * 1000) / 1000;
 }
 
 export type DriverFacts = Pick<VmItem, "driver" | "accelerator" | "isolation">;

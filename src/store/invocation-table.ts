@@ -1,11 +1,22 @@
 import type { Insertable, Kysely, Selectable, SelectQueryBuilder, Transaction } from "kysely";
-import type { InvocationRecord, InvocationStatus } from "../core/invocation.ts";
+import type {
+  InvocationRecord,
+  InvocationStatistics,
+  InvocationStatus,
+} from "../core/invocation.ts";
 import type {
   InvocationPage,
   InvocationQuery,
   InvocationStore,
   RetentionLimit,
+  StatisticsQuery,
 } from "../ports/store.ts";
+import {
+  addToStatistics,
+  forgetStatistics,
+  pruneStatistics,
+  readStatistics,
+} from "./invocation-statistics.ts";
 import { relaxedTransaction } from "./relaxed-transaction.ts";
 import type { InvocationsTable, Schema } from "./schema.ts";
 
@@ -23,7 +34,10 @@ export class InvocationTable implements InvocationStore {
       const newest = newestPerFunction(records);
       const living = await livingFunctions(trx, [...newest.keys()]);
       const rows = records.filter((record) => living.has(record.functionId)).map(toRow);
-      if (rows.length > 0) await trx.insertInto("invocations").values(rows).execute();
+      if (rows.length > 0) {
+        await trx.insertInto("invocations").values(rows).execute();
+        await addToStatistics(trx, rows);
+      }
       for (const [functionId, invokedAt] of newest) {
         await trx
           .updateTable("functions")
@@ -56,6 +70,10 @@ export class InvocationTable implements InvocationStore {
     return { items: rows.map(toRecord), total };
   }
 
+  readStatistics(query: StatisticsQuery): Promise<InvocationStatistics> {
+    return readStatistics(this.#db, query);
+  }
+
   async prune(limit: RetentionLimit, now: Date, batch: number): Promise<number> {
     const oldest = new Date(now.getTime() - limit.maxAgeMs).toISOString();
     let removed = await this.#pruneDeleted(batch);
@@ -64,7 +82,8 @@ export class InvocationTable implements InvocationStore {
       if (removed >= batch) break;
       removed += await this.#pruneFunction(id, { oldest, ...limit }, batch - removed);
     }
-    return removed;
+    const { maxAgeMs } = limit;
+    return removed + (await pruneStatistics(this.#db, { maxAgeMs, now, batch: batch - removed }));
   }
 
   /** The history of functions that are gone; each is forgotten once nothing of it is left. */
@@ -79,7 +98,8 @@ export class InvocationTable implements InvocationStore {
         .select("seq")
         .where("function_id", "=", id)
         .limit(wanted);
-      const deleted = await this.#delete(some);
+      let deleted = await this.#delete(some);
+      deleted += await forgetStatistics(this.#db, id, wanted - deleted);
       removed += deleted;
       if (deleted < wanted) {
         await this.#db.deleteFrom("deleted_functions").where("id", "=", id).execute();

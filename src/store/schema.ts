@@ -6,6 +6,7 @@ export interface Schema {
   function_revisions: FunctionRevisionsTable;
   invocations: InvocationsTable;
   deleted_functions: DeletedFunctionsTable;
+  invocation_statistics: InvocationStatisticsTable;
 }
 
 export interface FunctionsTable {
@@ -61,3 +62,21 @@ export interface InvocationsTable {
 export interface DeletedFunctionsTable {
   id: string;
 }
+
+/** A function's invocations that began in one minute, or hour, of UTC. */
+export interface InvocationStatisticsTable {
+  id: Generated<number>;
+  function_id: string;
+  step: StatisticsStep;
+  /** When the minute or hour begins. */
+  at: string;
+  success: number;
+  error: number;
+  timeout: number;
+  cold_starts: number;
+  duration_sum_ms: number;
+  /** See duration-histogram.ts. */
+  durations: Uint8Array;
+}
+
+export type StatisticsStep = "minute" | "hour";

@@ -6,6 +6,7 @@ import { InvocationTable } from "./invocation-table.ts";
 import { initialMigration } from "./migrations/0001-initial.ts";
 import { revisionFateMigration } from "./migrations/0002-revision-fate.ts";
 import { functionEgressMigration } from "./migrations/0003-function-egress.ts";
+import { invocationStatisticsMigration } from "./migrations/0004-invocation-statistics.ts";
 import { nodeSqliteDialect } from "./node-sqlite-dialect.ts";
 import type { Schema } from "./schema.ts";
 
@@ -14,6 +15,7 @@ const migrations: Record<string, Migration> = {
   "0001-initial": initialMigration,
   "0002-revision-fate": revisionFateMigration,
   "0003-function-egress": functionEgressMigration,
+  "0004-invocation-statistics": invocationStatisticsMigration,
 };
 
 /** Opens the database file, brings its tables up to date, and rejects where that fails. */

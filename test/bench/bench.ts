@@ -16,6 +16,7 @@ import { readable, type Results, type Row } from "./results.ts";
 import { scaleOutLane } from "./scale-out-lane.ts";
 import { wakeLane } from "./wake-lane.ts";
 import { slotLane } from "./slot-lane.ts";
+import { statisticsLane } from "./statistics-lane.ts";
 import { warmLanes } from "./warm-lanes.ts";
 
 const lanes: readonly Lane[] = [
@@ -26,6 +27,7 @@ const lanes: readonly Lane[] = [
   memoryLane,
   growthLane,
   slotLane,
+  statisticsLane,
 ];
 
 const { values } = parseArgs({

@@ -71,6 +71,16 @@ const blocks: Readonly<Record<string, (results: Results) => string>> = {
         ["warm_p50_ms", "warm call, p50"],
       ],
     ),
+  statistics: (results) =>
+    table(
+      results,
+      ["statistics of a million records"],
+      [
+        ["hour_ms", "`1h`"],
+        ["day_ms", "`24h`"],
+        ["week_ms", "`7d`"],
+      ],
+    ),
 };
 
 /**

@@ -2,9 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openSqliteStore } from "../../src/store/sqlite-store.ts";
-import { storeSuite } from "./store.ts";
+import { storeStatisticsSuite } from "./store-statistics.ts";
+import { storeSuite, type StoreSubject } from "./store.ts";
 
-storeSuite({
+const sqlite: StoreSubject = {
   label: "SQLite",
   async prepare() {
     const folder = await mkdtemp(join(tmpdir(), "firelet-store-"));
@@ -13,4 +14,7 @@ storeSuite({
       remove: () => rm(folder, { recursive: true }),
     };
   },
-});
+};
+
+storeSuite(sqlite);
+storeStatisticsSuite(sqlite);

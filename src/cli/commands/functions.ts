@@ -8,6 +8,7 @@ import { functionsList } from "./functions-list.ts";
 import { functionsLogs } from "./functions-logs.ts";
 import { functionsRevisions } from "./functions-revisions.ts";
 import { functionsRollback } from "./functions-rollback.ts";
+import { functionsStats } from "./functions-stats.ts";
 import { functionsUpdate } from "./functions-update.ts";
 
 export function functions(cli: Cli): Command {
@@ -20,6 +21,7 @@ export function functions(cli: Cli): Command {
     functionsRollback,
     functionsInvoke,
     functionsLogs,
+    functionsStats,
     functionsDelete,
   ];
   const command = new Command("functions").description(

@@ -73,6 +73,46 @@ describe("opening a database of an earlier version", () => {
       await store.close();
     }
   });
+
+  it("counts the invocations that are there", async () => {
+    const file = join(folder, "firelet.db");
+    await writeFirstVersion(file);
+    const store = await openSqliteStore(file);
+    try {
+      const hour = 3_600_000;
+      const from = new Date("2026-02-01T10:00:00.000Z");
+      const byHour = { functionId: "f", from, stepMs: hour, steps: 2 };
+      const { series, ...whole } = await store.invocations.readStatistics(byHour);
+      assert.deepEqual(whole, {
+        total: 3,
+        success: 1,
+        error: 1,
+        timeout: 1,
+        coldStarts: 1,
+        averageMs: 1.5,
+        p50Ms: 1.5,
+        p95Ms: 2,
+        p99Ms: 2,
+      });
+      assert.deepEqual(
+        series.map(({ total }) => total),
+        [2, 1],
+      );
+      const byMinute = await store.invocations.readStatistics({
+        ...byHour,
+        stepMs: 60_000,
+        steps: 120,
+      });
+      assert.deepEqual(
+        byMinute.series.filter(({ total }) => total > 0).map(({ at }) => at.toISOString()),
+        ["2026-02-01T10:00:00.000Z", "2026-02-01T10:59:00.000Z", "2026-02-01T11:00:00.000Z"],
+      );
+      const ofAnother = await store.invocations.readStatistics({ ...byHour, functionId: "g" });
+      assert.equal(ofAnother.total, 1);
+    } finally {
+      await store.close();
+    }
+  });
 });
 
 /** Two functions as the first version stored them: one updated twice, badly at last, one just created. */
@@ -94,5 +134,13 @@ async function writeFirstVersion(file: string): Promise<void> {
       ('f', 2, 'handler', 'code 2', '{}', 1, 256),
       ('f', 3, 'handler', 'code 3', '{}', 1, 256),
       ('g', 1, 'handler', 'code 1', '{}', 1, 256)`.execute(db);
+  await sql`
+    INSERT INTO invocations
+      (id, function_id, request_id, status, duration_ms, cold_start, logs, event, invoked_at)
+    VALUES
+      ('i1', 'f', 'r1', 'success', 1, 1, '[]', '{}', '2026-02-01T10:00:00.000Z'),
+      ('i2', 'f', 'r2', 'error', 1.5, 0, '[]', '{}', '2026-02-01T10:59:59.999Z'),
+      ('i3', 'f', 'r3', 'timeout', 2, 0, '[]', '{}', '2026-02-01T11:00:00.000Z'),
+      ('i4', 'g', 'r4', 'success', 9, 0, '[]', '{}', '2026-02-01T10:00:00.000Z')`.execute(db);
   await db.destroy();
 }
