@@ -38,16 +38,46 @@ export const InvokeResponse = Type.Object(
 );
 export type InvokeResponse = Static<typeof InvokeResponse>;
 
+/** Which invocations are wanted; all that is given has to hold. */
+const filters = {
+  status: Type.Optional(InvocationStatusSchema),
+  request_id: Type.Optional({ ...Id, description: "The one with this request id" }),
+  q: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 200,
+      description: "Those with this text in a log line or their error, in capitals or not",
+      examples: ["connection refused"],
+    }),
+  ),
+  cold_start: Type.Optional(
+    Type.Boolean({ description: "Those that waited for a VM to start, or that did not" }),
+  ),
+  vm_id: Type.Optional({ ...Id, description: "Those that ran in this VM" }),
+  min_duration_ms: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: Number.MAX_SAFE_INTEGER,
+      description: "Those that took so long, or longer",
+      examples: [100],
+    }),
+  ),
+};
+
 export const ListInvocationsQuery = Type.Object(
   {
     limit: Type.Optional(Type.Integer({ ...limit, default: 100, description: "How many at most" })),
     offset: Type.Optional(offset),
-    status: Type.Optional(InvocationStatusSchema),
+    ...filters,
     since: Type.Optional(Type.String({ ...Timestamp, description: "From then on, RFC 3339" })),
     until: Type.Optional(Type.String({ ...Timestamp, description: "Before then, RFC 3339" })),
   },
   { additionalProperties: false },
 );
+export type InvocationFilterQuery = Omit<
+  ListInvocationsQuery,
+  "limit" | "offset" | "since" | "until"
+>;
 export type ListInvocationsQuery = Static<typeof ListInvocationsQuery>;
 
 export const InvocationItem = Type.Object(

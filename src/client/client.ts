@@ -45,7 +45,7 @@ export class UnreachableError extends Error {
   }
 }
 
-type Query = Readonly<Record<string, string | number | undefined>>;
+type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
 interface Call {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";

@@ -51,6 +51,27 @@ export interface InvocationRecord {
   readonly invokedAt: Date;
 }
 
+/** Which invocations are wanted of a function: everything that is given has to hold. */
+export interface InvocationFilter {
+  readonly status?: InvocationStatus | undefined;
+  readonly requestId?: string | undefined;
+  /** Text in one of the log lines or in the error, as it is but for capitals. */
+  readonly text?: string | undefined;
+  readonly coldStart?: boolean | undefined;
+  readonly vmId?: string | undefined;
+  readonly minDurationMs?: number | undefined;
+}
+
+/** Whether the text is in one of an invocation's log lines or in its error, capitals or not. */
+export function mentions(
+  { logs, error }: Pick<InvocationRecord, "logs" | "error">,
+  text: string,
+): boolean {
+  const wanted = text.toLowerCase();
+  const has = (line: string) => line.toLowerCase().includes(wanted);
+  return logs.some(has) || (error !== null && has(error));
+}
+
 /** The stretches of time that statistics are asked for, the step that runs now included. */
 export const statisticsWindows = {
   "1h": { stepMs: 60_000, steps: 60 },

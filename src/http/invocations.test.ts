@@ -104,3 +104,62 @@ describe("GET /v1/functions/{id}/stats", () => {
     assert.equal((await call({ url: "/v1/functions/nobody/stats" })).status, 404);
   });
 });
+
+describe("GET /v1/functions/{id}/logs", () => {
+  let url: string;
+  let vmId: string;
+  before(async () => {
+    const id = await create("filtered");
+    url = `/v1/functions/${id}/logs`;
+    vmId = memory.platform.clock.newId();
+    record(
+      id,
+      { event: "first", coldStart: true, logs: ["Connecting"], durationMs: 99.4 },
+      { event: "second", vmId, logs: ["connection refused"], durationMs: 99.5 },
+      { event: "third", vmId, error: "Connection LOST", status: "error", durationMs: 300 },
+    );
+  });
+
+  const found = async (query: string) => {
+    const { status, body } = await call({ url: `${url}?${query}` });
+    assert.equal(status, 200, JSON.stringify(body));
+    return [body.total, body.items.map(({ event }: { event: string }) => event)];
+  };
+
+  it("filters by each part, and by all together", async () => {
+    assert.deepEqual(await found("q=connect"), [3, ["third", "second", "first"]]);
+    assert.deepEqual(await found("q=connection&limit=1&offset=1"), [2, ["second"]]);
+    assert.deepEqual(await found(`vm_id=${vmId}`), [2, ["third", "second"]]);
+    assert.deepEqual(await found("cold_start=true"), [1, ["first"]]);
+    assert.deepEqual(await found("cold_start=false"), [2, ["third", "second"]]);
+    const { body } = await call({ url });
+    const { request_id } = body.items[0];
+    assert.deepEqual(await found(`request_id=${request_id}`), [1, ["third"]]);
+    assert.deepEqual(await found(`vm_id=${vmId}&q=lost&min_duration_ms=200`), [1, ["third"]]);
+  });
+
+  it("takes the shortest duration as it is shown, rounded", async () => {
+    assert.deepEqual(await found("min_duration_ms=99"), [3, ["third", "second", "first"]]);
+    assert.deepEqual(await found("min_duration_ms=100"), [2, ["third", "second"]]);
+  });
+
+  const id = "an id, for instance 550e8400-e29b-41d4-a716-446655440000";
+  const refused: readonly [query: string, message: string][] = [
+    ["request_id=7", `Invalid request_id: found "7", want ${id}`],
+    ["vm_id=fn-hello-550e8400", `Invalid vm_id: found "fn-hello-550e8400", want ${id}`],
+    ["q=", 'Invalid q: found "", want at least 1 characters'],
+    ["cold_start=yes", 'Invalid cold_start: found "yes", want a boolean'],
+    ["min_duration_ms=-1", "Invalid min_duration_ms: found -1, want at least 0"],
+    ["min_duration_ms=1.5", 'Invalid min_duration_ms: found "1.5", want an integer'],
+    [
+      "since=yesterday",
+      'Invalid since: found "yesterday", want a date-time, for instance 2026-01-31T12:00:00Z',
+    ],
+  ];
+  for (const [query, message] of refused) {
+    it(`refuses ${query}`, async () => {
+      const { status, body } = await call({ url: `${url}?${query}` });
+      assert.deepEqual([status, body.error, body.code], [400, message, "invalid_request"]);
+    });
+  }
+});

@@ -63,7 +63,7 @@ function wanted({ keyword, params }: FastifySchemaValidationError, schema?: Json
     case "maxLength":
       return `at most ${String(params["limit"])} characters`;
     case "format":
-      return `a ${String(params["format"])}, for instance 2026-01-31T12:00:00Z`;
+      return formats[String(params["format"])] ?? `a ${String(params["format"])}`;
     case "enum":
       return `one of ${[params["allowedValues"]]
         .flat()
@@ -75,6 +75,12 @@ function wanted({ keyword, params }: FastifySchemaValidationError, schema?: Json
       return schema?.description ?? `what the schema says (${keyword})`;
   }
 }
+
+/** What a text has to be, as its readers know it. */
+const formats: Readonly<Record<string, string>> = {
+  "date-time": "a date-time, for instance 2026-01-31T12:00:00Z",
+  uuid: "an id, for instance 550e8400-e29b-41d4-a716-446655440000",
+};
 
 function article(noun: string): string {
   return /^[aeiou]/.test(noun) ? "an" : "a";

@@ -8,6 +8,7 @@ import {
 } from "../api/functions.ts";
 import { type DriverItem, type NetworkItem, type RuntimeItem } from "../api/host.ts";
 import {
+  type InvocationFilterQuery,
   type InvocationItem,
   type InvokeResponse,
   type StatisticsItem,
@@ -18,6 +19,7 @@ import type { Egress } from "../core/egress.ts";
 import type { FunctionRecord, FunctionSpec, RevisionRecord } from "../core/function.ts";
 import type {
   InvocationFigures,
+  InvocationFilter,
   InvocationRecord,
   InvocationResult,
   StatisticsWindow,
@@ -171,6 +173,19 @@ export function toInvocationItem(record: InvocationRecord): InvocationItem {
     logs: [...record.logs],
     event: record.event,
     response: record.response,
+  };
+}
+
+export function toInvocationFilter(query: InvocationFilterQuery): InvocationFilter {
+  const { status, request_id, q, cold_start, vm_id, min_duration_ms } = query;
+  return {
+    status,
+    requestId: request_id,
+    text: q,
+    coldStart: cold_start,
+    vmId: vm_id,
+    // Of what is shown, which is rounded.
+    minDurationMs: min_duration_ms === undefined ? undefined : min_duration_ms - 0.5,
   };
 }
 

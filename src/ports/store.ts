@@ -1,16 +1,15 @@
 import type { FunctionRecord, RevisionRecord } from "../core/function.ts";
 import type {
+  InvocationFilter,
   InvocationRecord,
   InvocationStatistics,
-  InvocationStatus,
 } from "../core/invocation.ts";
 
 /** Which invocations a caller wants, newest first. */
-export interface InvocationQuery {
+export interface InvocationQuery extends InvocationFilter {
   readonly functionId: string;
   readonly limit: number;
   readonly offset: number;
-  readonly status?: InvocationStatus | undefined;
   readonly since?: Date | undefined;
   readonly until?: Date | undefined;
 }

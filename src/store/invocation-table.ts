@@ -1,9 +1,5 @@
-import type { Insertable, Kysely, Selectable, SelectQueryBuilder, Transaction } from "kysely";
-import type {
-  InvocationRecord,
-  InvocationStatistics,
-  InvocationStatus,
-} from "../core/invocation.ts";
+import type { Insertable, Kysely, SelectQueryBuilder, Transaction } from "kysely";
+import type { InvocationRecord, InvocationStatistics } from "../core/invocation.ts";
 import type {
   InvocationPage,
   InvocationQuery,
@@ -17,6 +13,7 @@ import {
   pruneStatistics,
   readStatistics,
 } from "./invocation-statistics.ts";
+import { queryInvocations } from "./invocation-query.ts";
 import { relaxedTransaction } from "./relaxed-transaction.ts";
 import type { InvocationsTable, Schema } from "./schema.ts";
 
@@ -48,26 +45,8 @@ export class InvocationTable implements InvocationStore {
     });
   }
 
-  async query(query: InvocationQuery): Promise<InvocationPage> {
-    let matching = this.#db.selectFrom("invocations").where("function_id", "=", query.functionId);
-    if (query.status !== undefined) matching = matching.where("status", "=", query.status);
-    if (query.since !== undefined) {
-      matching = matching.where("invoked_at", ">=", query.since.toISOString());
-    }
-    if (query.until !== undefined) {
-      matching = matching.where("invoked_at", "<", query.until.toISOString());
-    }
-    const { total } = await matching
-      .select((expression) => expression.fn.countAll<number>().as("total"))
-      .executeTakeFirstOrThrow();
-    const rows = await matching
-      .selectAll()
-      .orderBy("invoked_at", "desc")
-      .orderBy("seq", "desc")
-      .limit(query.limit)
-      .offset(query.offset)
-      .execute();
-    return { items: rows.map(toRecord), total };
+  query(query: InvocationQuery): Promise<InvocationPage> {
+    return queryInvocations(this.#db, query);
   }
 
   readStatistics(query: StatisticsQuery): Promise<InvocationStatistics> {
@@ -183,23 +162,5 @@ function toRow(record: InvocationRecord): Insertable<InvocationsTable> {
     event: record.event,
     response: record.response,
     invoked_at: record.invokedAt.toISOString(),
-  };
-}
-
-function toRecord(row: Selectable<InvocationsTable>): InvocationRecord {
-  return {
-    id: row.id,
-    functionId: row.function_id,
-    requestId: row.request_id,
-    status: row.status as InvocationStatus,
-    durationMs: row.duration_ms,
-    coldStart: row.cold_start === 1,
-    vmId: row.vm_id,
-    error: row.error,
-    errorType: row.error_type,
-    logs: JSON.parse(row.logs) as string[],
-    event: row.event,
-    response: row.response,
-    invokedAt: new Date(row.invoked_at),
   };
 }

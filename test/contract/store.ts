@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { wantedRevision } from "../../src/core/function.ts";
+import type { InvocationRecord } from "../../src/core/invocation.ts";
 import type { Store } from "../../src/ports/store.ts";
 import { functionRecord, invocationRecord, noon } from "../support/records.ts";
 
@@ -218,14 +219,87 @@ export function storeSuite(subject: StoreSubject): void {
         invocationRecord({ functionId: "a", id: "bad", invokedAt: at(2), status: "error" }),
         invocationRecord({ functionId: "a", id: "new", invokedAt: at(3) }),
       ]);
-      const ids = async (filter: object) =>
-        (
-          await store.invocations.query({ functionId: "a", limit: 9, offset: 0, ...filter })
-        ).items.map(({ id }) => id);
-      assert.deepEqual(await ids({ status: "error" }), ["bad"]);
-      assert.deepEqual(await ids({ since: at(2) }), ["new", "bad"]);
-      assert.deepEqual(await ids({ until: at(2) }), ["old"]);
+      assert.deepEqual(await found({ status: "error" }), ["bad"]);
+      assert.deepEqual(await found({ since: at(2) }), ["new", "bad"]);
+      assert.deepEqual(await found({ until: at(2) }), ["old"]);
     });
+
+    it("filters invocations by what is in them, all that is asked for at once", async () => {
+      await store.functions.insert(functionRecord({ id: "a" }));
+      const shared = { functionId: "a" };
+      await store.invocations.insertBatch([
+        invocationRecord({ ...shared, id: "i1", invokedAt: at(1), coldStart: true }),
+        invocationRecord({ ...shared, id: "i2", invokedAt: at(2), vmId: "w", durationMs: 9.5 }),
+        invocationRecord({ ...shared, id: "i3", invokedAt: at(3), requestId: "q" }),
+        invocationRecord({ ...shared, id: "i4", invokedAt: at(4), vmId: "w", coldStart: true }),
+        invocationRecord({ ...shared, id: "i5", invokedAt: at(5), vmId: null }),
+      ]);
+      const cases: readonly [filter: object, ids: readonly string[]][] = [
+        [{ coldStart: true }, ["i4", "i1"]],
+        [{ coldStart: false }, ["i5", "i3", "i2"]],
+        [{ vmId: "w" }, ["i4", "i2"]],
+        [{ requestId: "q" }, ["i3"]],
+        [{ minDurationMs: 9.5 }, ["i2"]],
+        [{ minDurationMs: 9.6 }, []],
+        [{ vmId: "w", coldStart: true, since: at(2) }, ["i4"]],
+        [{ vmId: "w", requestId: "q" }, []],
+      ];
+      for (const [filter, ids] of cases) assert.deepEqual(await found(filter), ids);
+    });
+
+    it("finds text in log lines and errors, literally, whatever its capitals", async () => {
+      await store.functions.insert(functionRecord({ id: "a" }));
+      const write = (id: string, fields: Partial<InvocationRecord>) =>
+        store.invocations.insertBatch([
+          invocationRecord({ functionId: "a", id, invokedAt: at(Number(id.slice(1))), ...fields }),
+        ]);
+      await write("i1", { logs: ["one", 'says "ÄPFEL"\t100 %'] });
+      await write("i2", { logs: ["100_000"], error: "No such Äpfel", status: "error" });
+      await write("i3", { logs: [], event: '"äpfel"', response: '"äpfel"' });
+      await write("i4", { logs: ["on", "e"] });
+      const cases: readonly [text: string, ids: readonly string[]][] = [
+        ["äpfel", ["i2", "i1"]],
+        ['"äPFEL"\t', ["i1"]],
+        ["100 %", ["i1"]],
+        ["100%", []],
+        ["0_0", ["i2"]],
+        ["o_e", []],
+        ["ONE", ["i1"]],
+        ['","', []],
+      ];
+      for (const [text, ids] of cases) assert.deepEqual(await found({ text }), ids, text);
+      assert.deepEqual(await found({ text: "äpfel", status: "success" }), ["i1"]);
+    });
+
+    it("pages through what has a text, with the total of all, in a long history", async () => {
+      await store.functions.insert(functionRecord({ id: "a" }));
+      // Many of one time, so that the order within it counts.
+      await store.invocations.insertBatch(
+        Array.from({ length: 1_000 }, (_, n) =>
+          invocationRecord({
+            functionId: "a",
+            id: `i${n}`,
+            invokedAt: at(Math.floor(n / 300)),
+            logs: [n % 3 === 0 ? "fizz" : "other"],
+          }),
+        ),
+      );
+      const page = await store.invocations.query({
+        functionId: "a",
+        text: "fizz",
+        limit: 3,
+        offset: 100,
+      });
+      assert.deepEqual(
+        [page.total, page.items.map(({ id }) => id)],
+        [334, ["i699", "i696", "i693"]],
+      );
+    });
+
+    const found = async (filter: object) =>
+      (
+        await store.invocations.query({ functionId: "a", limit: 9, offset: 0, ...filter })
+      ).items.map(({ id }) => id);
 
     it("prunes by age and by number, no more than a batch at once", async () => {
       await store.functions.insert(functionRecord({ id: "a" }));

@@ -63,3 +63,29 @@ describe("firelet functions stats", () => {
     assert.match(stdout, /\nInvocations +0\n[^]*\nP99 +-\n$/);
   });
 });
+
+describe("firelet functions logs", () => {
+  test("has a flag for each filter", async () => {
+    const id = await create("filtered");
+    const vmId = platform.platform.clock.newId();
+    const first = record(id, { coldStart: true, logs: ["Connecting"] });
+    const second = record(id, { vmId, durationMs: 200, logs: ["refused"] });
+    const found = async (...flags: readonly string[]) => {
+      const run = await cli(["functions", "logs", id, "--json", ...flags], { env });
+      assert.equal(run.code, 0, run.stderr);
+      return (JSON.parse(run.stdout) as { request_id: string }[]).map(
+        ({ request_id }) => request_id,
+      );
+    };
+    assert.deepEqual(await found(), [second, first]);
+    assert.deepEqual(await found("--request-id", first), [first]);
+    assert.deepEqual(await found("--search", "connect"), [first]);
+    assert.deepEqual(await found("--cold-start"), [first]);
+    assert.deepEqual(await found("--no-cold-start"), [second]);
+    assert.deepEqual(await found("--vm", vmId), [second]);
+    assert.deepEqual(await found("--min-duration", "200"), [second]);
+    assert.deepEqual(await found("--min-duration", "200", "--cold-start"), []);
+    const refused = await cli(["functions", "logs", id, "--vm", "x"], { env });
+    assert.deepEqual([refused.code, refused.stderr.includes('found "x"')], [1, true]);
+  });
+});

@@ -20,13 +20,45 @@ export function functionsLogs(cli: Cli): Command {
     )
     .option("--since <time>", "only from this time on, such as 2026-11-23T08:00:00Z")
     .option("--until <time>", "only up to this time")
-    .action(async (id: string, query: ListInvocationsQuery) => {
-      const { items, total } = await cli.client().listInvocations(id, query);
+    .option("--request-id <id>", "only the one with this request id")
+    .option("--search <text>", "only those with this text in a line or their error")
+    .option("--cold-start", "only those that waited for a VM to start")
+    .option("--no-cold-start", "only those that did not")
+    .option("--vm <id>", "only those that ran in this VM")
+    .option("--min-duration <ms>", "only those that took so long, or longer", wholeNumber)
+    .action(async (id: string, options: LogOptions) => {
+      const { items, total } = await cli.client().listInvocations(id, queryOf(options));
       cli.out.result(items, () => (items.length === 0 ? "No invocations" : history(cli, items)));
       if (!cli.out.json && total > items.length) {
         cli.out.note(`${items.length} of ${total}; --limit and --offset show others`);
       }
     });
+}
+
+interface LogOptions extends Pick<
+  ListInvocationsQuery,
+  "limit" | "offset" | "since" | "until" | "status"
+> {
+  readonly requestId?: string;
+  readonly search?: string;
+  readonly coldStart?: boolean;
+  readonly vm?: string;
+  readonly minDuration?: number;
+}
+
+/** As the API calls them. */
+function queryOf(options: LogOptions): ListInvocationsQuery {
+  const { requestId, search, coldStart, vm, minDuration, ...sameName } = options;
+  const query = {
+    ...sameName,
+    request_id: requestId,
+    q: search,
+    cold_start: coldStart,
+    vm_id: vm,
+    min_duration_ms: minDuration,
+  };
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as ListInvocationsQuery;
 }
 
 /** A table of invocations with their log lines and errors under their rows. */

@@ -9,7 +9,7 @@ import { invokeFunction } from "../../functions/invoke-function.ts";
 import { listInvocations } from "../../functions/list-invocations.ts";
 import type { Platform } from "../../functions/platform.ts";
 import { errorAnswers, FunctionParams } from "../shared-schemas.ts";
-import { toInvocationItem, toInvokeResponse } from "../wire-mapping.ts";
+import { toInvocationFilter, toInvocationItem, toInvokeResponse } from "../wire-mapping.ts";
 
 /** Invoke functions, and read what became of it. */
 export function invocationRoutes(platform: Platform): FastifyPluginCallbackTypebox {
@@ -54,11 +54,11 @@ export function invocationRoutes(platform: Platform): FastifyPluginCallbackTypeb
         },
       },
       async ({ params, query }) => {
-        const { since, until, limit = 100, offset = 0, status } = query;
+        const { since, until, limit = 100, offset = 0 } = query;
         const page = await listInvocations(platform, params.id, {
+          ...toInvocationFilter(query),
           limit,
           offset,
-          status,
           since: since === undefined ? undefined : new Date(since),
           until: until === undefined ? undefined : new Date(until),
         });
