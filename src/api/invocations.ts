@@ -64,6 +64,9 @@ const filters = {
   ),
 };
 
+export const FollowInvocationsQuery = Type.Object(filters, { additionalProperties: false });
+export type FollowInvocationsQuery = Static<typeof FollowInvocationsQuery>;
+
 export const ListInvocationsQuery = Type.Object(
   {
     limit: Type.Optional(Type.Integer({ ...limit, default: 100, description: "How many at most" })),
@@ -74,10 +77,6 @@ export const ListInvocationsQuery = Type.Object(
   },
   { additionalProperties: false },
 );
-export type InvocationFilterQuery = Omit<
-  ListInvocationsQuery,
-  "limit" | "offset" | "since" | "until"
->;
 export type ListInvocationsQuery = Static<typeof ListInvocationsQuery>;
 
 export const InvocationItem = Type.Object(
@@ -108,6 +107,16 @@ export const InvocationPage = Type.Object(
   { title: "InvocationPage" },
 );
 export type InvocationPage = Static<typeof InvocationPage>;
+
+/** Events of a stream of invocations, with their data. */
+export type InvocationEvent =
+  | { readonly event: "invocation"; readonly data: InvocationItem }
+  | { readonly event: "end"; readonly data: StreamEnd };
+
+/** Why a stream has ended: its function was deleted, or its manager stops. */
+export interface StreamEnd {
+  readonly reason: "deleted" | "stopping";
+}
 
 export const StatisticsQuery = Type.Object(
   {

@@ -42,6 +42,11 @@ export class Output {
     if (text !== "") this.#stdout.write(`${text}\n`);
   }
 
+  /** Writes one of many results, as it comes: with `--json` on one line. */
+  entry(value: unknown, render: () => string): void {
+    this.raw(`${this.json ? JSON.stringify(value) : render()}\n`);
+  }
+
   /** Writes text to standard output as it is, to be stored or piped. */
   raw(text: string): void {
     this.#clearStatus();

@@ -9,6 +9,8 @@ import type {
 } from "../api/functions.ts";
 import type { HealthResponse, HostItem, RuntimeItem } from "../api/host.ts";
 import type {
+  FollowInvocationsQuery,
+  InvocationEvent,
   InvocationPage,
   InvokeResponse,
   ListInvocationsQuery,
@@ -16,6 +18,7 @@ import type {
   StatisticsQuery,
 } from "../api/invocations.ts";
 import type { ErrorResponse, MessageResponse } from "../api/shared.ts";
+import { readEvents, type EventStream } from "./event-stream.ts";
 import type { VmItem, VmNetworkItem } from "../api/vms.ts";
 
 /** The manager answered, and said no. */
@@ -53,6 +56,14 @@ interface Call {
   readonly query?: Query;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+/** Where a reader of a stream of events begins, and when it stops. */
+export interface StreamPlace {
+  /** The `lastEventId` of an earlier stream, to take up where that ended. */
+  readonly lastEventId?: string | undefined;
+  readonly signal: AbortSignal;
 }
 
 /** Where a caller is in a trace of its own: https://www.w3.org/TR/trace-context/ */
@@ -123,6 +134,15 @@ export class FireletClient {
     return this.#item({ method: "GET", path: `${functionPath(id)}/stats`, query });
   }
 
+  /** Invocations as they end, from now on or after the last event that was seen. */
+  async followInvocations(
+    id: string,
+    query: FollowInvocationsQuery,
+    place: StreamPlace,
+  ): Promise<EventStream<InvocationEvent>> {
+    return this.#stream({ method: "GET", path: `${functionPath(id)}/logs/stream`, query }, place);
+  }
+
   async listRuntimes(): Promise<RuntimeItem[]> {
     return this.#items({ method: "GET", path: "/v1/runtimes" });
   }
@@ -177,7 +197,14 @@ export class FireletClient {
     return (await answer.json()) as T;
   }
 
-  async #fetch({ method, path, query = {}, body, headers = {} }: Call): Promise<Response> {
+  async #stream<E>(call: Call, { lastEventId, signal }: StreamPlace): Promise<EventStream<E>> {
+    const headers = lastEventId === undefined ? {} : { "last-event-id": lastEventId };
+    const answer = await this.#fetch({ ...call, headers, signal });
+    return readEvents<E>(answer, (error) => new UnreachableError(this.#baseUrl, error));
+  }
+
+  async #fetch(call: Call): Promise<Response> {
+    const { method, path, query = {}, body, headers = {}, signal = null } = call;
     const url = new URL(this.#baseUrl + path);
     for (const [key, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(key, String(value));
@@ -185,8 +212,8 @@ export class FireletClient {
     const typed = { ...headers, "content-type": "application/json" };
     const init: RequestInit =
       body === undefined
-        ? { method, headers }
-        : { method, headers: typed, body: JSON.stringify(body) };
+        ? { method, headers, signal }
+        : { method, headers: typed, signal, body: JSON.stringify(body) };
     let answer: Response;
     try {
       answer = await fetch(url, init);

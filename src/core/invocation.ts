@@ -62,6 +62,19 @@ export interface InvocationFilter {
   readonly minDurationMs?: number | undefined;
 }
 
+/** Whether an invocation is wanted. */
+export function matches(record: InvocationRecord, filter: InvocationFilter): boolean {
+  const { status, requestId, text, coldStart, vmId, minDurationMs } = filter;
+  return (
+    (status === undefined || record.status === status) &&
+    (requestId === undefined || record.requestId === requestId) &&
+    (coldStart === undefined || record.coldStart === coldStart) &&
+    (vmId === undefined || record.vmId === vmId) &&
+    (minDurationMs === undefined || record.durationMs >= minDurationMs) &&
+    (text === undefined || mentions(record, text))
+  );
+}
+
 /** Whether the text is in one of an invocation's log lines or in its error, capitals or not. */
 export function mentions(
   { logs, error }: Pick<InvocationRecord, "logs" | "error">,

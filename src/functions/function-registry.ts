@@ -1,5 +1,7 @@
+import type { FunctionChange } from "../core/change.ts";
 import { PlatformError } from "../core/errors.ts";
-import type { FunctionRecord } from "../core/function.ts";
+import type { FunctionRecord, FunctionState } from "../core/function.ts";
+import type { ChangeListener } from "../ports/changes.ts";
 import type { FunctionStore } from "../ports/store.ts";
 
 interface Entry {
@@ -16,11 +18,13 @@ interface Entry {
  */
 export class FunctionRegistry {
   readonly #store: FunctionStore;
+  readonly #changes: ChangeListener;
   readonly #byId = new Map<string, Entry>();
   readonly #idByName = new Map<string, string>();
 
-  constructor(store: FunctionStore) {
+  constructor(store: FunctionStore, changes: ChangeListener) {
     this.#store = store;
+    this.#changes = changes;
   }
 
   /** Reads what the store holds; called once, before anything else. */
@@ -56,6 +60,7 @@ export class FunctionRegistry {
   async insert(record: FunctionRecord): Promise<void> {
     await this.#store.insert(record);
     this.#add(record);
+    this.#changes.changed(functionChange("created", record, null));
   }
 
   /**
@@ -77,6 +82,7 @@ export class FunctionRegistry {
         this.#idByName.delete(before.name);
         this.#idByName.set(after.name, id);
       }
+      for (const seen of changesBetween(before, after)) this.#changes.changed(seen);
       return after;
     });
   }
@@ -91,9 +97,12 @@ export class FunctionRegistry {
     const entry = this.#byId.get(id);
     if (entry === undefined) return;
     await this.#inTurn(entry, async () => {
+      if (this.#byId.get(id) !== entry) return;
       await this.#store.delete(id);
       this.#byId.delete(id);
-      if (this.#idByName.get(entry.record.name) === id) this.#idByName.delete(entry.record.name);
+      const { record } = entry;
+      if (this.#idByName.get(record.name) === id) this.#idByName.delete(record.name);
+      this.#changes.changed(functionChange("deleted", record, record.state));
     });
   }
 
@@ -119,6 +128,47 @@ export class FunctionRegistry {
 
 function current({ record, lastInvokedAt }: Entry): FunctionRecord {
   return record.lastInvokedAt === lastInvokedAt ? record : { ...record, lastInvokedAt };
+}
+
+/** What happened to a function, as one reads it off its record: more than one thing, or nothing. */
+function changesBetween(before: FunctionRecord, after: FunctionRecord): FunctionChange[] {
+  const { deployed, lastError } = after;
+  const changes: FunctionChange[] = [];
+  const add = (change: FunctionChange["change"], revision?: number) =>
+    changes.push({
+      ...functionChange(change, after, before.state),
+      ...(revision === undefined ? {} : { revision }),
+    });
+  if (isUpdate(before, after)) add("updated");
+  if (before.state !== after.state) add("state_changed");
+  if (deployed !== null && before.deployed?.revision !== deployed.revision) {
+    add("deployed", deployed.revision);
+  }
+  if (lastError !== null && before.lastError !== lastError) add("deploy_failed");
+  return changes;
+}
+
+/** Whether somebody asked for it; the others are what became of that. */
+function isUpdate(before: FunctionRecord, after: FunctionRecord): boolean {
+  const outcome: ReadonlySet<string> = new Set<keyof FunctionRecord>([
+    "state",
+    "deployed",
+    "lastError",
+    "updatedAt",
+    "lastInvokedAt",
+  ]);
+  return Object.entries(after).some(
+    ([key, value]) => !outcome.has(key) && value !== before[key as keyof FunctionRecord],
+  );
+}
+
+function functionChange(
+  change: FunctionChange["change"],
+  { id, name, revision, state, lastError }: FunctionRecord,
+  previousState: FunctionState | null,
+): FunctionChange {
+  const ids = { functionId: id, functionName: name };
+  return { subject: "function", change, ...ids, revision, state, previousState, lastError };
 }
 
 function notFound(idOrName: string): PlatformError {

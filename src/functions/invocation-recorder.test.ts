@@ -17,6 +17,8 @@ function recorderOf() {
       return Promise.resolve();
     },
     query: () => Promise.resolve({ items: [], total: 0 }),
+    readAfter: () => Promise.resolve([]),
+    lastNumber: () => Promise.resolve(0),
     readStatistics: () => Promise.reject(new Error("never asked for")),
     prune: () => Promise.resolve(0),
   };
@@ -81,6 +83,27 @@ describe("InvocationRecorder", () => {
     written.length = 0;
     await recorder.flush();
     assert.deepEqual(written, [["c"]]);
+  });
+
+  it("tells those who listen for a function when something of it is written, until they stop", async () => {
+    const { recorder, store, written } = recorderOf();
+    const heard: number[] = [];
+    const stop = recorder.onRecorded("f", () => heard.push(written.length));
+    recorder.add(invocationRecord({ functionId: "other" }));
+    await recorder.flush();
+    assert.deepEqual(heard, []);
+    recorder.add(invocationRecord({}));
+    recorder.add(invocationRecord({}));
+    await recorder.flush();
+    assert.deepEqual(heard, [2]);
+    store.broken = true;
+    recorder.add(invocationRecord({}));
+    await recorder.flush();
+    assert.deepEqual(heard, [2]);
+    stop();
+    store.broken = false;
+    await recorder.flush();
+    assert.deepEqual([heard, written.length], [[2], 3]);
   });
 
   it("writes the rest when it is closed", async () => {

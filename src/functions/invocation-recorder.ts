@@ -19,6 +19,8 @@ export class InvocationRecorder {
   readonly #log: Log;
   readonly #timers: readonly { cancel(): void }[];
   readonly #pending: InvocationRecord[] = [];
+  /** By the function that they want to hear of. */
+  readonly #listeners = new Map<string, Set<() => void>>();
   #characters = 0;
   #writing: Promise<void> = Promise.resolve();
   #dropped = 0;
@@ -80,6 +82,23 @@ export class InvocationRecorder {
     return this.#writing;
   }
 
+  /** Calls `listener` whenever invocations of a function were written, until what it returns is called. */
+  onRecorded(functionId: string, listener: () => void): () => void {
+    const listeners = this.#listeners.get(functionId) ?? new Set();
+    this.#listeners.set(functionId, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0) this.#listeners.delete(functionId);
+    };
+  }
+
+  #tellListeners(written: readonly InvocationRecord[]): void {
+    if (this.#listeners.size === 0) return;
+    for (const functionId of new Set(written.map((record) => record.functionId))) {
+      for (const listener of this.#listeners.get(functionId) ?? []) listener();
+    }
+  }
+
   /** Removes what is beyond the retention limit, a batch at a time. */
   async prune(): Promise<void> {
     try {
@@ -110,6 +129,7 @@ export class InvocationRecorder {
         this.#log.error({ error: messageOf(error), waiting }, "Invocations were not recorded");
         return;
       }
+      this.#tellListeners(batch);
     }
     if (this.#dropped > 0) {
       this.#log.error({ dropped: this.#dropped }, "Invocation records were dropped for good");

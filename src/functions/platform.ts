@@ -11,6 +11,7 @@ import type { SnapshotStore } from "../ports/snapshot-store.ts";
 import type { RetentionLimit, Store } from "../ports/store.ts";
 import type { Telemetry } from "../ports/telemetry.ts";
 import type { VmDriver } from "../ports/vm-driver.ts";
+import { ChangeFeed } from "./change-feed.ts";
 import { deployFunction } from "./deploy-function.ts";
 import { Deployments } from "./deployments.ts";
 import { FunctionRegistry } from "./function-registry.ts";
@@ -39,6 +40,7 @@ export interface PlatformLimits extends FleetsLimits {
 
 /** What the use-cases work with. */
 export interface Platform extends PlatformParts {
+  readonly changes: ChangeFeed;
   readonly registry: FunctionRegistry;
   readonly budget: HostBudget;
   readonly fleets: Fleets;
@@ -54,7 +56,8 @@ export async function createPlatform(
   limits: PlatformLimits,
 ): Promise<Platform> {
   const { clock, log, store, telemetry } = parts;
-  const registry = new FunctionRegistry(store.functions);
+  const changes = new ChangeFeed(clock);
+  const registry = new FunctionRegistry(store.functions, changes);
   await registry.load();
   const starts = new Semaphore(limits.concurrentDeploys);
   const budget = new HostBudget(limits.capacity, clock);
@@ -67,7 +70,7 @@ export async function createPlatform(
     new Semaphore(limits.concurrentDeploys),
     log,
   );
-  return { ...parts, registry, budget, fleets, snapshots, deployments, recorder };
+  return { ...parts, changes, registry, budget, fleets, snapshots, deployments, recorder };
 }
 
 function createSnapshots(

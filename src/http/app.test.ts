@@ -305,6 +305,7 @@ describe("the HTTP API", () => {
       "/v1/functions/{id}",
       "/v1/functions/{id}/invoke",
       "/v1/functions/{id}/logs",
+      "/v1/functions/{id}/logs/stream",
       "/v1/functions/{id}/revisions",
       "/v1/functions/{id}/rollback",
       "/v1/functions/{id}/stats",

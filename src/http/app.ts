@@ -16,6 +16,7 @@ import { revisionRoutes } from "./routes/revisions.ts";
 import { requestValidator } from "./request-validator.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { statisticsRoutes } from "./routes/statistics.ts";
+import { streamRoutes } from "./routes/streams.ts";
 import { vmRoutes } from "./routes/vms.ts";
 import { installTracing } from "./trace-calls.ts";
 
@@ -58,6 +59,7 @@ export async function buildApp(
   await app.register(revisionRoutes(platform));
   await app.register(invocationRoutes(platform));
   await app.register(statisticsRoutes(platform));
+  await app.register(streamRoutes(platform));
   await app.register(vmRoutes(platform, host.driver));
   await app.register(hostRoutes(platform, host));
   await app.register(metricsRoutes(platform));

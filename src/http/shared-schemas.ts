@@ -11,6 +11,11 @@ export const VmParams = Type.Object({
   id: Type.String({ description: "Id or name of the VM", examples: ["fn-hello-550e8400"] }),
 });
 
+/** The header by which a reader of server-sent events takes up where it was. */
+export function lastEventId(pattern: string, description: string) {
+  return Type.Object({ "last-event-id": Type.Optional(Type.String({ pattern, description })) });
+}
+
 /**
  * The error answers of a route, for the OpenAPI document, beside those that it gets there by
  * itself: 403 and 500, 400 with parameters, and 400, 413 and 415 with a body.

@@ -8,7 +8,7 @@ import {
 } from "../api/functions.ts";
 import { type DriverItem, type NetworkItem, type RuntimeItem } from "../api/host.ts";
 import {
-  type InvocationFilterQuery,
+  type FollowInvocationsQuery,
   type InvocationItem,
   type InvokeResponse,
   type StatisticsItem,
@@ -176,7 +176,7 @@ export function toInvocationItem(record: InvocationRecord): InvocationItem {
   };
 }
 
-export function toInvocationFilter(query: InvocationFilterQuery): InvocationFilter {
+export function toInvocationFilter(query: FollowInvocationsQuery): InvocationFilter {
   const { status, request_id, q, cold_start, vm_id, min_duration_ms } = query;
   return {
     status,

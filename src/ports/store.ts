@@ -20,6 +20,12 @@ export interface InvocationPage {
   readonly total: number;
 }
 
+/** An invocation, and its place in the order in which they were written, which grows. */
+export interface RecordedInvocation {
+  readonly number: number;
+  readonly record: InvocationRecord;
+}
+
 /** A stretch of time, in equal steps of whole minutes that begin at one. */
 export interface StatisticsQuery {
   readonly functionId: string;
@@ -57,6 +63,10 @@ export interface InvocationStore {
   /** Writes the batch whole or not at all; records of functions that are gone are passed over. */
   insertBatch(records: readonly InvocationRecord[]): Promise<void>;
   query(query: InvocationQuery): Promise<InvocationPage>;
+  /** Of a function at most `limit` that were written after the one of that number, oldest first. */
+  readAfter(functionId: string, number: number, limit: number): Promise<RecordedInvocation[]>;
+  /** The number of the function's newest; 0 where there is none. */
+  lastNumber(functionId: string): Promise<number>;
   /**
    * What was written of a function, counted: also of records that were removed for their number,
    * and in a time that does not grow with them. Counts and averages are exact, percentiles (of the

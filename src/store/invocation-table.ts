@@ -4,6 +4,7 @@ import type {
   InvocationPage,
   InvocationQuery,
   InvocationStore,
+  RecordedInvocation,
   RetentionLimit,
   StatisticsQuery,
 } from "../ports/store.ts";
@@ -13,7 +14,7 @@ import {
   pruneStatistics,
   readStatistics,
 } from "./invocation-statistics.ts";
-import { queryInvocations } from "./invocation-query.ts";
+import { queryInvocations, toRecord } from "./invocation-query.ts";
 import { relaxedTransaction } from "./relaxed-transaction.ts";
 import type { InvocationsTable, Schema } from "./schema.ts";
 
@@ -47,6 +48,33 @@ export class InvocationTable implements InvocationStore {
 
   query(query: InvocationQuery): Promise<InvocationPage> {
     return queryInvocations(this.#db, query);
+  }
+
+  async readAfter(
+    functionId: string,
+    number: number,
+    limit: number,
+  ): Promise<RecordedInvocation[]> {
+    const rows = await this.#db
+      .selectFrom("invocations")
+      .selectAll()
+      .where("function_id", "=", functionId)
+      .where("seq", ">", number)
+      .orderBy("seq")
+      .limit(limit)
+      .execute();
+    return rows.map((row) => ({ number: row.seq, record: toRecord(row) }));
+  }
+
+  async lastNumber(functionId: string): Promise<number> {
+    const row = await this.#db
+      .selectFrom("invocations")
+      .select("seq")
+      .where("function_id", "=", functionId)
+      .orderBy("seq", "desc")
+      .limit(1)
+      .executeTakeFirst();
+    return row?.seq ?? 0;
   }
 
   readStatistics(query: StatisticsQuery): Promise<InvocationStatistics> {

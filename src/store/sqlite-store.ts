@@ -7,6 +7,7 @@ import { initialMigration } from "./migrations/0001-initial.ts";
 import { revisionFateMigration } from "./migrations/0002-revision-fate.ts";
 import { functionEgressMigration } from "./migrations/0003-function-egress.ts";
 import { invocationStatisticsMigration } from "./migrations/0004-invocation-statistics.ts";
+import { invocationOrderMigration } from "./migrations/0005-invocation-order.ts";
 import { nodeSqliteDialect } from "./node-sqlite-dialect.ts";
 import type { Schema } from "./schema.ts";
 
@@ -16,6 +17,7 @@ const migrations: Record<string, Migration> = {
   "0002-revision-fate": revisionFateMigration,
   "0003-function-egress": functionEgressMigration,
   "0004-invocation-statistics": invocationStatisticsMigration,
+  "0005-invocation-order": invocationOrderMigration,
 };
 
 /** Opens the database file, brings its tables up to date, and rejects where that fails. */

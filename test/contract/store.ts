@@ -271,6 +271,35 @@ export function storeSuite(subject: StoreSubject): void {
       assert.deepEqual(await found({ text: "äpfel", status: "success" }), ["i1"]);
     });
 
+    it("reads on after any invocation, in the order in which they were written", async () => {
+      for (const id of ["a", "b"]) await store.functions.insert(functionRecord({ id, name: id }));
+      assert.equal(await store.invocations.lastNumber("a"), 0);
+      const write = (functionId: string, ...ids: readonly string[]) =>
+        store.invocations.insertBatch(
+          // Later ones began earlier, as long ones do.
+          ids.map((id) => invocationRecord({ functionId, id, invokedAt: at(-Number(id)) })),
+        );
+      await write("a", "1", "2");
+      await write("b", "3");
+      await write("a", "4");
+      await reopen();
+      const all = await store.invocations.readAfter("a", 0, 10);
+      const ids = all.map(({ record }) => record.id);
+      assert.deepEqual(ids, ["1", "2", "4"]);
+      assert.equal(await store.invocations.lastNumber("a"), all.at(-1)?.number);
+      for (const [index, { number }] of all.entries()) {
+        const after = await store.invocations.readAfter("a", number, 1);
+        assert.deepEqual(
+          after.map(({ record }) => record.id),
+          ids.slice(index + 1, index + 2),
+        );
+      }
+      await store.invocations.prune({ maxAgeMs: day, maxRecords: 1 }, at(0), 100);
+      await write("a", "5");
+      const [newest] = await store.invocations.readAfter("a", all.at(-1)?.number ?? 0, 10);
+      assert.equal(newest?.record.id, "5");
+    });
+
     it("pages through what has a text, with the total of all, in a long history", async () => {
       await store.functions.insert(functionRecord({ id: "a" }));
       // Many of one time, so that the order within it counts.

@@ -88,4 +88,16 @@ describe("firelet functions logs", () => {
     const refused = await cli(["functions", "logs", id, "--vm", "x"], { env });
     assert.deepEqual([refused.code, refused.stderr.includes('found "x"')], [1, true]);
   });
+
+  test("follows a function that there is, and nothing that has been", async () => {
+    const nobody = await cli(["functions", "logs", "nobody", "--follow"], { env });
+    assert.equal(nobody.code, 4);
+    for (const option of ["--limit", "--since"]) {
+      const run = await cli(["functions", "logs", "x", "--follow", option, "3"], { env });
+      assert.equal(run.code, 2);
+      assert.match(run.stderr, /'--follow' cannot be used with option/);
+    }
+    const away = await cli(["functions", "logs", "x", "--follow", "--url", "http://127.0.0.1:9"]);
+    assert.equal(away.code, 3);
+  });
 });

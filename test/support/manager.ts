@@ -23,6 +23,8 @@ export interface ManagerOptions {
   readonly namespace?: string;
   /** Whether answers are compared with its OpenAPI document; they are unless this is false. */
   readonly watched?: boolean;
+  /** A free one unless given. */
+  readonly port?: number;
   /** Settings beside those, as variables of its environment. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -61,7 +63,8 @@ export class TestManager {
     const dataDir = options.dataDir ?? (await temporaryData());
     if (options.images !== undefined) await linkImages(dataDir, options.images);
     const script = join(root, "src/cli-main.ts");
-    const flags = ["--driver", options.driver, "--port", "0", "--data", dataDir, "--yes"];
+    const port = String(options.port ?? 0);
+    const flags = ["--driver", options.driver, "--port", port, "--data", dataDir, "--yes"];
     const node = [process.execPath, "--disable-warning=ExperimentalWarning"];
     // However the test ends, its manager ends with it.
     const into = options.namespace === undefined ? [] : within(options.namespace);

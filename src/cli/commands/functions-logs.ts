@@ -1,6 +1,11 @@
 import { Command, Option } from "commander";
-import type { InvocationItem, ListInvocationsQuery } from "../../api/invocations.ts";
+import type {
+  InvocationEvent,
+  InvocationItem,
+  ListInvocationsQuery,
+} from "../../api/invocations.ts";
 import type { Cli } from "../cli.ts";
+import { follow } from "../follow.ts";
 import { duration, localTime, stateStyles } from "../format.ts";
 import { wholeNumber } from "../function-options.ts";
 import { table } from "../table.ts";
@@ -26,7 +31,17 @@ export function functionsLogs(cli: Cli): Command {
     .option("--no-cold-start", "only those that did not")
     .option("--vm <id>", "only those that ran in this VM")
     .option("--min-duration <ms>", "only those that took so long, or longer", wholeNumber)
-    .action(async (id: string, options: LogOptions) => {
+    .addOption(
+      new Option("--follow", "show what comes from now on, until Ctrl-C").conflicts([
+        "limit",
+        "offset",
+        "since",
+        "until",
+      ]),
+    )
+    .addHelpText("after", "\nWith --follow and --json, each invocation is an object on one line.")
+    .action(async (id: string, { follow: isFollowed, ...options }: LogOptions) => {
+      if (isFollowed) return followLogs(cli, id, options);
       const { items, total } = await cli.client().listInvocations(id, queryOf(options));
       cli.out.result(items, () => (items.length === 0 ? "No invocations" : history(cli, items)));
       if (!cli.out.json && total > items.length) {
@@ -35,10 +50,40 @@ export function functionsLogs(cli: Cli): Command {
     });
 }
 
+async function followLogs(cli: Cli, id: string, options: LogOptions): Promise<void> {
+  const { limit: _limit, ...filter } = queryOf(options);
+  const { out } = cli;
+  await follow<InvocationEvent>(
+    cli,
+    (place) => cli.client().followInvocations(id, filter, place),
+    ({ event, data }) => {
+      if (event === "invocation") out.entry(data, () => linesOf(cli, data));
+      // A manager that stops may come back.
+      if (event !== "end" || data.reason !== "deleted") return "go on";
+      out.note(`Function "${id}" was deleted`);
+      return "done";
+    },
+  );
+}
+
+/** What an invocation printed and how it ended, each line by itself with its time and request id. */
+function linesOf({ out }: Cli, item: InvocationItem): string {
+  const { logs, error, error_type, status, duration_ms, cold_start } = item;
+  const failure = error === null ? [] : [`${error_type ?? "Error"}: ${error}`];
+  const printed = [...logs, ...failure]
+    .flatMap((text) => text.split("\n"))
+    .map((line) => out.guestText(line));
+  const how = `${status} in ${duration(duration_ms)}${cold_start ? ", cold start" : ""}`;
+  const closing = out.paintResult(stateStyles[status] ?? "reset", how);
+  const before = `${localTime(item.invoked_at)} ${item.request_id}`;
+  return [...printed, closing].map((line) => `${before} ${line}`).join("\n");
+}
+
 interface LogOptions extends Pick<
   ListInvocationsQuery,
   "limit" | "offset" | "since" | "until" | "status"
 > {
+  readonly follow?: boolean;
   readonly requestId?: string;
   readonly search?: string;
   readonly coldStart?: boolean;

@@ -4,6 +4,7 @@ import type { Cli } from "../cli.ts";
 import { CliError, exitCodes } from "../exit-codes.ts";
 import { isolationWords } from "../format.ts";
 import type { ImageTools, MissingTool, PackageInstaller } from "../machine.ts";
+import { nextSignal } from "../next-signal.ts";
 import type { Output } from "../output.ts";
 import { prepareImages, installMissing } from "../prepare-machine.ts";
 import { fields } from "../table.ts";
@@ -72,16 +73,6 @@ async function runUntilSignal({ out }: Cli, services: UpServices): Promise<void>
   ]);
   if (!ended) process.exit(exitCodes.failed);
   out.note("Stopped");
-}
-
-/** The next Ctrl-C or SIGTERM, in place of what Node does with them. */
-function nextSignal(): Disposable & { readonly received: Promise<NodeJS.Signals> } {
-  const { promise: received, resolve } = Promise.withResolvers<NodeJS.Signals>();
-  process.on("SIGINT", resolve).on("SIGTERM", resolve);
-  return {
-    received,
-    [Symbol.dispose]: () => process.off("SIGINT", resolve).off("SIGTERM", resolve),
-  };
 }
 
 interface Running {
