@@ -3,6 +3,7 @@ import type { Cli } from "./cli.ts";
 import { complete, completion } from "./commands/completion.ts";
 import { deploy } from "./commands/deploy.ts";
 import { doctor } from "./commands/doctor.ts";
+import { events } from "./commands/events.ts";
 import { functions } from "./commands/functions.ts";
 import { images, type ImageServices } from "./commands/images.ts";
 import { metrics } from "./commands/metrics.ts";
@@ -42,6 +43,7 @@ export function buildProgram(cli: Cli, services: Services): Command {
     runtimes(cli),
     vms(cli),
     images(cli, services.images),
+    events(cli),
     metrics(cli),
     doctor(cli, services.probeDrivers),
     test(cli, services.test),

@@ -1,3 +1,4 @@
+import type { ChangeEvent, FollowEventsQuery } from "../api/events.ts";
 import type {
   CreateFunctionRequest,
   CreateFunctionResponse,
@@ -141,6 +142,14 @@ export class FireletClient {
     place: StreamPlace,
   ): Promise<EventStream<InvocationEvent>> {
     return this.#stream({ method: "GET", path: `${functionPath(id)}/logs/stream`, query }, place);
+  }
+
+  /** What becomes of functions and VMs, from now on or after the last event that was seen. */
+  async followEvents(
+    query: FollowEventsQuery,
+    place: StreamPlace,
+  ): Promise<EventStream<ChangeEvent>> {
+    return this.#stream({ method: "GET", path: "/v1/events", query }, place);
   }
 
   async listRuntimes(): Promise<RuntimeItem[]> {

@@ -1,7 +1,8 @@
 import type { Egress } from "../core/egress.ts";
-import { PlatformError } from "../core/errors.ts";
+import { messageOf, PlatformError } from "../core/errors.ts";
 import { snapshotName } from "../core/snapshot.ts";
 import type { GuestAddress, VmSpec, VmState } from "../core/vm.ts";
+import type { ChangeListener } from "../ports/changes.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ImageCatalog } from "../ports/image-catalog.ts";
 import type { VmNetwork } from "../ports/network.ts";
@@ -25,6 +26,7 @@ export interface FleetVmDeps {
   readonly network: Pick<VmNetwork, "setEgress">;
   readonly runtimeClient: RuntimeClient;
   readonly clock: Clock;
+  readonly changes: ChangeListener;
 }
 
 /** What a VM is to be; which image that takes is looked up when it starts. */
@@ -57,6 +59,8 @@ export class FleetVm {
   /** Aborts what is under way when it is destroyed while it starts. */
   readonly #ending = new AbortController();
   #egress: Egress;
+  /** Why it goes. */
+  #reason: string | null = null;
   #inFlight = 0;
   #lastUsedMs = 0;
   #onIdle: (() => void) | undefined;
@@ -67,6 +71,21 @@ export class FleetVm {
     this.spec = spec;
     this.#deps = deps;
     this.#egress = spec.egress;
+    this.#announce(this.#state, null);
+  }
+
+  #enter(state: VmState): void {
+    const before = this.#state;
+    if (state === before) return;
+    this.#state = state;
+    this.#announce(state, before);
+  }
+
+  #announce(state: VmState | "gone", previousState: VmState | null): void {
+    const { id, name, functionId } = this.spec;
+    const vm = { vmId: id, vmName: name, functionId, revision: this.#revision };
+    const reason = this.#reason;
+    this.#deps.changes.changed({ subject: "vm", ...vm, state, previousState, reason });
   }
 
   get state(): VmState {
@@ -130,10 +149,11 @@ export class FleetVm {
 
   /**
    * From now on it takes no invocation; resolves when those in it have ended or `limitMs` is over.
-   * Repeatable; the first limit counts.
+   * Repeatable; the first limit and the first reason count.
    */
-  drain(limitMs: number): Promise<void> {
-    this.#state = "stopping";
+  drain(limitMs: number, reason?: string): Promise<void> {
+    this.#reason ??= reason ?? null;
+    this.#enter("stopping");
     this.#drained ??= this.#untilIdle(limitMs);
     return this.#drained;
   }
@@ -167,7 +187,7 @@ export class FleetVm {
       this.#running = running;
       either.throwIfAborted();
       await this.#keepEgress(spec);
-      this.#state = "adopting";
+      this.#enter("adopting");
       this.#connection = this.#deps.runtimeClient.connect(running.address);
       const limit = AbortSignal.any([either, AbortSignal.timeout(adoptionLimitMs)]);
       const adopted = this.#connection.adopt(this.#deps.clock.newToken(), this.spec.name, limit);
@@ -210,7 +230,7 @@ export class FleetVm {
     await this.#orNothing(signal, async (either) => {
       const paused = this.#paused;
       if (paused === undefined) throw new Error(`VM "${this.spec.name}" was not restored`);
-      this.#state = "adopting";
+      this.#enter("adopting");
       const deps = { ...this.#deps, snapshots: this.#snapshots() };
       this.#connection = await wakeClone(paused, this.spec.name, deps, either);
       this.#standBy();
@@ -226,14 +246,14 @@ export class FleetVm {
   }
 
   #standBy(): void {
-    this.#state = "standby";
+    this.#enter("standby");
     this.#readyAtMs = this.#deps.clock.monotonicMs();
   }
 
   /** From now on a VM that stands by takes invocations; nothing happens to one that is going. */
   serve(): void {
     if (this.#state !== "standby") return;
-    this.#state = "running";
+    this.#enter("running");
     this.#lastUsedMs = this.#deps.clock.monotonicMs();
   }
 
@@ -247,7 +267,7 @@ export class FleetVm {
       await step(AbortSignal.any([signal, ending]));
     } catch (error) {
       const stopped = ending.aborted && !signal.aborted;
-      await this.destroy();
+      await this.destroy(messageOf(error));
       throw stopped ? ending.reason : error;
     }
   }
@@ -267,9 +287,10 @@ export class FleetVm {
     return this.#destroyed === undefined && (await this.#connected().isAlive(limitMs));
   }
 
-  /** Ends it; calls under way reject with `vm_lost`. Repeatable. */
-  destroy(): Promise<void> {
-    this.#state = "stopping";
+  /** Ends it; calls under way reject with `vm_lost`. Repeatable; the first reason counts. */
+  destroy(reason?: string): Promise<void> {
+    this.#reason ??= reason ?? null;
+    this.#enter("stopping");
     this.#ending.abort(new VmStoppedError(this.spec.name));
     this.#destroyed ??= this.#destroyOnce();
     return this.#destroyed;
@@ -279,6 +300,7 @@ export class FleetVm {
     try {
       await this.#connection?.close();
       await this.#deps.driver.destroy(this.spec.id);
+      this.#announce("gone", this.#state);
     } finally {
       this.#share?.release();
     }

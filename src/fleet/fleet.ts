@@ -124,7 +124,7 @@ export class Fleet {
     );
     try {
       const reply = await vm.invoke(invocation, late.signal);
-      if (reply.replace) void this.#pool.retire(vm);
+      if (reply.replace) void this.#pool.retire(vm, "Its guest asked to be replaced");
       return { ...reply, ...where };
     } catch (error) {
       void this.#pool.examine(vm);
@@ -223,11 +223,12 @@ export class Fleet {
     const idleSince = this.#deps.clock.monotonicMs() - idleTimeoutMs;
     const leastBusy = this.#running.toSorted((a, b) => a.inFlight - b.inFlight);
     const excess = Math.max(0, leastBusy.length - maxVms);
-    for (const vm of leastBusy.slice(0, excess)) void this.#pool.retire(vm);
+    for (const vm of leastBusy.slice(0, excess))
+      void this.#pool.retire(vm, "It is more than max_vms");
     const staying = this.#pool.staying;
     const idle = this.#running.filter((vm) => vm.inFlight === 0 && vm.lastUsedMs <= idleSince);
     const spare = Math.max(0, staying.length - minVms);
-    for (const vm of idle.slice(0, spare)) void this.#pool.retire(vm);
+    for (const vm of idle.slice(0, spare)) void this.#pool.retire(vm, "It was idle");
     const missing = this.#backoff.allows() ? minVms - staying.length : 0;
     for (let n = 0; n < missing; n += 1) void this.#startInBackground(this.#revision);
     if (this.#isBusy && missing <= 0) void this.#startInBackground(this.#revision);
@@ -273,7 +274,7 @@ export class Fleet {
     this.#closing.abort(reason);
     this.#snapshotSoon?.cancel();
     this.#line.rejectAll(reason);
-    await Promise.all(this.#pool.all.map((vm) => this.#pool.retire(vm)));
+    await Promise.all(this.#pool.all.map((vm) => this.#pool.retire(vm, reason.message)));
   }
 
   get #capacity(): number {
@@ -351,7 +352,7 @@ export class Fleet {
     const fits = isHotChange(vm.spec, current);
     const { signal } = this.#closing;
     const outcome = fits ? await this.#pool.load(vm, this.#settings, current, { signal }) : "unfit";
-    if (outcome !== "loaded") void this.#pool.retire(vm);
+    if (outcome !== "loaded") void this.#pool.retire(vm, "It has an older revision");
   }
 
   async #start(revision: FunctionRevision, options: StartOptions): Promise<FleetVm> {

@@ -93,7 +93,7 @@ export class VmPool {
           vm = this.#add(owner, revision);
           way = next;
         }
-        await failed.destroy();
+        await failed.destroy(messageOf(error));
         this.#vms.delete(failed.spec.id);
         if (next === null) throw error;
       }
@@ -199,7 +199,7 @@ export class VmPool {
     } catch (error) {
       // Whether the guest has switched is unknown now, so it cannot stay.
       this.#deps.log.warn({ ...idsOf(vm), error: messageOf(error) }, "VM lost while loading");
-      void this.retire(vm);
+      void this.retire(vm, "It was lost while code was loaded");
       return "lost";
     }
   }
@@ -213,20 +213,20 @@ export class VmPool {
     if (alive) this.#onChange();
     else {
       this.#deps.log.warn(idsOf(vm), "VM does not answer and is replaced");
-      await this.end(vm);
+      await this.end(vm, "It did not answer");
     }
   }
 
   /** Ends a VM once its invocations have ended, or the drain time is over. Repeatable. */
-  async retire(vm: FleetVm): Promise<void> {
-    await vm.drain(this.#drainMs);
+  async retire(vm: FleetVm, reason?: string): Promise<void> {
+    await vm.drain(this.#drainMs, reason);
     await this.end(vm);
   }
 
   /** Ends a VM, whatever runs in it. Never rejects; repeatable. */
-  async end(vm: FleetVm): Promise<void> {
+  async end(vm: FleetVm, reason?: string): Promise<void> {
     try {
-      await vm.destroy();
+      await vm.destroy(reason);
     } catch (error) {
       this.#deps.log.error({ ...idsOf(vm), error: messageOf(error) }, "VM was not destroyed");
     } finally {
@@ -243,7 +243,7 @@ export class VmPool {
       return;
     }
     this.#deps.log.warn(facts, "VM ended by itself");
-    void this.end(vm);
+    void this.end(vm, `It ended by itself: ${detail}`);
   }
 
   #freeName({ name, id }: VmOwner): string {

@@ -62,7 +62,7 @@ export async function createPlatform(
   const starts = new Semaphore(limits.concurrentDeploys);
   const budget = new HostBudget(limits.capacity, clock);
   const snapshots = createSnapshots({ ...parts, starts, budget });
-  const fleets = new Fleets(limits, { ...parts, starts, budget, snapshots });
+  const fleets = new Fleets(limits, { ...parts, changes, starts, budget, snapshots });
   const recorder = new InvocationRecorder(store.invocations, limits.retention, { clock, log });
   const deployments = new Deployments(
     (functionId, order) =>

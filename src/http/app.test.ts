@@ -301,6 +301,7 @@ describe("the HTTP API", () => {
     assert.deepEqual(Object.keys(body.paths).toSorted(), [
       "/health",
       "/metrics",
+      "/v1/events",
       "/v1/functions",
       "/v1/functions/{id}",
       "/v1/functions/{id}/invoke",

@@ -24,6 +24,7 @@ export function openapiInfo(version: string) {
       { name: "functions", description: "Create, read, change and delete functions" },
       { name: "invocations", description: "Run functions, and read what became of it" },
       { name: "vms", description: "The microVMs that run functions now" },
+      { name: "events", description: "What becomes of functions and VMs, as it happens" },
       { name: "host", description: "The manager, and the machine it runs on" },
     ],
     security: [],

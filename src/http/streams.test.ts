@@ -4,10 +4,12 @@ import { after, before, beforeEach, describe, it } from "node:test";
 import { startMemoryPlatform, type MemoryPlatform } from "../../test/support/memory-platform.ts";
 import { invocationRecord } from "../../test/support/records.ts";
 import { waitUntil } from "../../test/support/wait-until.ts";
+import type { ChangeEvent } from "../api/events.ts";
 import type { InvocationEvent } from "../api/invocations.ts";
 import { FireletClient } from "../client/client.ts";
 import type { EventStream } from "../client/event-stream.ts";
 import type { InvocationRecord } from "../core/invocation.ts";
+import { followChanges } from "../functions/follow-changes.ts";
 
 /** Reads a stream in the background. */
 class Reader<E> {
@@ -50,7 +52,10 @@ before(async () => {
   url = await memory.app.listen({ host: "127.0.0.1", port: 0 });
   client = new FireletClient(url);
 });
-after(() => memory.close());
+after(() => {
+  memory.app.server.closeAllConnections();
+  return memory.close();
+});
 
 let names = 0;
 async function create(): Promise<string> {
@@ -159,6 +164,7 @@ describe("GET /v1/functions/{id}/logs/stream", () => {
     const path = `${url}/v1/functions/${id}/logs/stream`;
     const foreign = await fetch(path, { headers: { origin: "http://evil.example" } });
     assert.equal(foreign.status, 403);
+    await foreign.text();
     const stop = new AbortController();
     const answer = await fetch(path, { signal: stop.signal });
     assert.match(answer.headers.get("x-request-id") ?? "", /^[0-9a-f-]{36}$/);
@@ -223,6 +229,155 @@ describe("GET /v1/functions/{id}/logs/stream", () => {
     await waitUntil("nobody listens", () => listening === 0);
     recorder.onRecorded = onRecorded;
     changes.subscribe = subscribe;
+  });
+});
+
+function followEvents(query = {}, lastEventId?: string): Promise<Reader<ChangeEvent>> {
+  return new Reader<ChangeEvent>().read((signal) =>
+    client.followEvents(query, { signal, lastEventId }),
+  );
+}
+
+/** What was said of functions and their VMs, in short. */
+function said({ events }: Reader<ChangeEvent>): string[] {
+  return events.map(({ event, data }) => {
+    if (event === "function") return `${data.change} ${data.revision} ${data.state}`;
+    return event === "vm" ? `vm ${data.previous_state} → ${data.state}` : event;
+  });
+}
+
+function untilSaid(reader: Reader<ChangeEvent>, last: string): Promise<void> {
+  return waitUntil(`"${last}" of ${said(reader).join(", ")}`, () => said(reader).includes(last));
+}
+
+describe("GET /v1/events", () => {
+  it("tells a function's life and its VMs'", async () => {
+    const reader = await followEvents();
+    const id = await create();
+    await untilSaid(reader, "deployed 1 ready");
+    assert.deepEqual(
+      said(reader).filter((text) => !text.startsWith("vm")),
+      ["created 1 creating", "state_changed 1 booting", "state_changed 1 deploying"].concat([
+        "state_changed 1 ready",
+        "deployed 1 ready",
+      ]),
+    );
+    assert.deepEqual(
+      said(reader).filter((text) => text.startsWith("vm")),
+      ["null → booting", "booting → adopting", "adopting → standby", "standby → running"].map(
+        (states) => `vm ${states}`,
+      ),
+    );
+    const [created] = reader.events;
+    const { name, created_at } = await client.getFunction(id);
+    assert.ok(created?.event === "function");
+    const { at, ...rest } = created.data;
+    assert.ok(Math.abs(Date.parse(at) - Date.parse(created_at)) < 1_000);
+    assert.deepEqual(rest, {
+      change: "created",
+      function_id: id,
+      function_name: name,
+      revision: 1,
+      state: "creating",
+      previous_state: null,
+      last_error: null,
+    });
+
+    reader.events.length = 0;
+    await client.updateFunction(id, { code: "y", timeout_seconds: 5 });
+    await untilSaid(reader, "deployed 2 ready");
+    memory.vms.loadWith = () => ({ loaded: false, message: "bad code", logs: [] });
+    await client.updateFunction(id, { code: "z" });
+    await untilSaid(reader, "deploy_failed 3 ready");
+    memory.vms.loadWith = () => ({ loaded: true, logs: [] });
+    const failed = reader.events.at(-1);
+    assert.ok(failed?.event === "function");
+    assert.equal(failed.data.last_error, "bad code");
+    await client.deleteFunction(id);
+    await untilSaid(reader, "vm stopping → gone");
+    assert.deepEqual(said(reader), [
+      "updated 2 ready",
+      "deployed 2 ready",
+      "updated 3 ready",
+      "deploy_failed 3 ready",
+      "deleted 3 ready",
+      "vm running → stopping",
+      "vm stopping → gone",
+    ]);
+    const gone = reader.events.at(-1);
+    assert.ok(gone?.event === "vm");
+    assert.deepEqual(
+      [gone.data.function_id, gone.data.revision, gone.data.reason],
+      [id, 2, `Function "${name}" was deleted`],
+    );
+    reader.stop.abort();
+  });
+
+  it("tells of one function alone, by name or id", async () => {
+    const id = await create();
+    const { name } = await client.getFunction(id);
+    const readers = await Promise.all([
+      followEvents({ function: id }),
+      followEvents({ function: name }),
+    ]);
+    const other = await create();
+    await client.updateFunction(id, { timeout_seconds: 7 });
+    for (const reader of readers) {
+      await reader.until(1);
+      assert.deepEqual(said(reader), ["updated 1 ready"]);
+      reader.stop.abort();
+    }
+    await client.deleteFunction(other);
+    await assert.rejects(followEvents({ function: "nobody" }), { status: 404 });
+  });
+
+  it("takes up after an event, and says where some may have been missed", async () => {
+    const id = await create();
+    const update = (seconds: number) => client.updateFunction(id, { timeout_seconds: seconds });
+    const reader = await followEvents({ function: id });
+    await update(1);
+    await reader.until(1);
+    reader.stop.abort();
+    const place = reader.lastEventId ?? "";
+    await update(2);
+    const again = await followEvents({ function: id }, place);
+    await again.until(1);
+    assert.deepEqual(said(again), ["updated 1 ready"]);
+    again.stop.abort();
+    const [feedId] = /^.*(?=-)/.exec(place) ?? [];
+    const { last } = memory.platform.changes;
+    const unknownIds = [`${feedId}-${last + 1}`, `${id}-1`, "anything"];
+    for (const [index, unknown] of unknownIds.entries()) {
+      const lost = await followEvents({ function: id }, unknown);
+      await lost.until(1);
+      await update(3 + index);
+      await lost.until(2);
+      assert.deepEqual(said(lost), ["reset", "updated 1 ready"]);
+      lost.stop.abort();
+    }
+    const { changes } = memory.platform;
+    const [entry] = changes.after(changes.last - 1) ?? [];
+    assert.ok(entry);
+    for (let n = 0; n < 2_000; n += 1) changes.publish(entry.value);
+    const late = await followEvents({}, place);
+    await late.until(1);
+    assert.deepEqual(said(late), ["reset"]);
+    late.stop.abort();
+  });
+
+  it("cuts off who is too far behind, and tells that one to read anew", async () => {
+    const { changes } = memory.platform;
+    const stop = new AbortController();
+    const { changes: followed } = followChanges(changes, null, stop.signal);
+    const [entry] = changes.after(changes.last - 1) ?? [];
+    assert.ok(entry);
+    const reading = followed[Symbol.asyncIterator]();
+    changes.publish(entry.value);
+    const first = await reading.next();
+    for (let n = 0; n < 2_001; n += 1) changes.publish(entry.value);
+    assert.equal((await reading.next()).done, true);
+    assert.equal(followChanges(changes, first.value?.number ?? 0, stop.signal).missed, true);
+    stop.abort();
   });
 });
 

@@ -6,6 +6,7 @@ import {
   type RevisionItem,
   type UpdateFunctionRequest,
 } from "../api/functions.ts";
+import type { FunctionEvent, VmEvent } from "../api/events.ts";
 import { type DriverItem, type NetworkItem, type RuntimeItem } from "../api/host.ts";
 import {
   type FollowInvocationsQuery,
@@ -15,6 +16,7 @@ import {
   type StatisticsStep,
 } from "../api/invocations.ts";
 import { type VmItem, type VmNetworkItem } from "../api/vms.ts";
+import type { FunctionChange, VmChange } from "../core/change.ts";
 import type { Egress } from "../core/egress.ts";
 import type { FunctionRecord, FunctionSpec, RevisionRecord } from "../core/function.ts";
 import type {
@@ -280,4 +282,30 @@ export function toDriverItem(driver: DriverKind, probe: VmProbe): DriverItem {
   const { version, accelerator, isolation, notes } = probe;
   const facts = { version, accelerator, isolation, notes: [...notes] };
   return { driver, usable: true, ...facts, reason: null, remedy: null };
+}
+
+export function toFunctionEvent(at: Date, change: FunctionChange): FunctionEvent {
+  return {
+    at: at.toISOString(),
+    change: change.change,
+    function_id: change.functionId,
+    function_name: change.functionName,
+    revision: change.revision,
+    state: change.state,
+    previous_state: change.previousState,
+    last_error: change.lastError,
+  };
+}
+
+export function toVmEvent(at: Date, change: VmChange): VmEvent {
+  return {
+    at: at.toISOString(),
+    vm_id: change.vmId,
+    vm_name: change.vmName,
+    function_id: change.functionId,
+    revision: change.revision,
+    state: change.state,
+    previous_state: change.previousState,
+    reason: change.reason,
+  };
 }

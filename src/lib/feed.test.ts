@@ -5,7 +5,10 @@ import { Feed } from "./feed.ts";
 describe("Feed", () => {
   it("gives those after a number, in order, and says what it has forgotten", () => {
     const feed = new Feed<string>(3);
-    assert.deepEqual([feed.last, feed.after(0), feed.after(1)], [0, [], null]);
+    assert.deepEqual(
+      [feed.last, feed.after(0), feed.after(1), feed.after(-1)],
+      [0, [], null, null],
+    );
     for (const value of ["a", "b", "c", "d"]) feed.publish(value);
     assert.equal(feed.last, 4);
     const values = (number: number) => feed.after(number)?.map(({ value }) => value) ?? null;

@@ -29,7 +29,8 @@ export class Feed<T> {
 
   /** Those after a number, oldest first; null where some are forgotten, or it is of no entry yet. */
   after(number: number): FeedEntry<T>[] | null {
-    if (number > this.#last || number < this.#last - this.#capacity) return null;
+    const oldest = Math.max(0, this.#last - this.#capacity);
+    if (number > this.#last || number < oldest) return null;
     return Array.from({ length: this.#last - number }, (_, index) => {
       const next = number + 1 + index;
       return { number: next, value: this.#values[next % this.#capacity]! };

@@ -93,4 +93,23 @@ describe("following a real manager", () => {
     );
     assert.match(stderr, /Function "gone" was deleted/);
   });
+
+  it("shows what becomes of functions and VMs, and that a restart may have hidden some", async () => {
+    await start("events", "--function", "followed");
+    await manager.client.updateFunction("followed", { timeout_seconds: 9 });
+    await waitUntil("the update", () =>
+      stdout.includes("function followed updated, revision 1, ready"),
+    );
+    await restart(() => manager.kill());
+    await waitUntil("it is back", () => stderr.includes("missed"), 10_000);
+    await invoke({});
+    await waitUntil("a VM runs", () => /vm fn-followed-\w+ standby → running/.test(stdout));
+    following.kill("SIGINT");
+    assert.deepEqual(await once(following, "exit"), [0, null]);
+    await start("events", "--json");
+    await manager.client.updateFunction("followed", { timeout_seconds: 8 });
+    await waitUntil("the update", () => stdout.endsWith("\n"));
+    const { event, change, function_name } = JSON.parse(stdout) as Record<string, string>;
+    assert.deepEqual([event, change, function_name], ["function", "updated", "followed"]);
+  });
 });

@@ -3,6 +3,7 @@ import { Fleet } from "../../src/fleet/fleet.ts";
 import { HostBudget, type HostCapacity } from "../../src/fleet/host-budget.ts";
 import { Snapshots } from "../../src/fleet/snapshots.ts";
 import { Semaphore } from "../../src/lib/semaphore.ts";
+import type { ChangeListener } from "../../src/ports/changes.ts";
 import type { Telemetry } from "../../src/ports/telemetry.ts";
 import type { SnapshotStore } from "../../src/ports/snapshot-store.ts";
 import { untracedTelemetry } from "../../src/telemetry/telemetry.ts";
@@ -12,10 +13,16 @@ import { ManualClock } from "./manual-clock.ts";
 import { functionRecord } from "./records.ts";
 
 const untraced = untracedTelemetry({ version: "0.0.0", driver: "process", accelerator: "none" });
+const ignored = { changed() {} };
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** What fleets over VMs in memory share; without `store` every VM boots. */
-export function memoryHost({ store, capacity, telemetry = untraced }: MemoryHostOptions = {}) {
+export function memoryHost({
+  changes = ignored,
+  store,
+  capacity,
+  telemetry = untraced,
+}: MemoryHostOptions = {}) {
   const clock = new ManualClock();
   const vms = new FakeVms();
   const image = { kind: "host", runtime: "node", argv: ["node"] } as const;
@@ -25,6 +32,7 @@ export function memoryHost({ store, capacity, telemetry = untraced }: MemoryHost
     runtimeClient: vms,
     clock,
     log: silent,
+    changes,
     telemetry,
     images: { list: () => Promise.resolve([]), resolve: () => Promise.resolve(image) },
     starts: new Semaphore(2),
@@ -35,6 +43,7 @@ export function memoryHost({ store, capacity, telemetry = untraced }: MemoryHost
 }
 
 interface MemoryHostOptions {
+  readonly changes?: ChangeListener;
   readonly store?: SnapshotStore;
   readonly capacity?: HostCapacity;
   readonly telemetry?: Telemetry;
