@@ -1,6 +1,5 @@
 import { Type, type Static } from "typebox";
-import type { StreamEnd } from "./invocations.ts";
-import { Id, Nullable, Timestamp } from "./shared.ts";
+import { Id, Nullable, ServerSentEvent, StreamEnd, Timestamp } from "./shared.ts";
 
 const functionStates = ["creating", "booting", "deploying", "ready", "error"] as const;
 const vmStates = ["booting", "adopting", "standby", "running", "stopping"] as const;
@@ -56,3 +55,11 @@ export type ChangeEvent =
   | { readonly event: "vm"; readonly data: VmEvent }
   | { readonly event: "reset"; readonly data: object }
   | { readonly event: "end"; readonly data: StreamEnd };
+
+/** The same as they go over the wire. */
+export const ChangeStream = Type.Union([
+  ServerSentEvent("function", FunctionEvent),
+  ServerSentEvent("vm", VmEvent),
+  ServerSentEvent("reset", Type.Object({})),
+  ServerSentEvent("end", StreamEnd),
+]);

@@ -1,5 +1,5 @@
 import { Type, type Static } from "typebox";
-import { Id, Nullable, Timestamp, limit, offset } from "./shared.ts";
+import { Id, limit, Nullable, offset, ServerSentEvent, StreamEnd, Timestamp } from "./shared.ts";
 
 export const InvocationStatusSchema = Type.Enum(["success", "error", "timeout"], {
   title: "InvocationStatus",
@@ -113,10 +113,11 @@ export type InvocationEvent =
   | { readonly event: "invocation"; readonly data: InvocationItem }
   | { readonly event: "end"; readonly data: StreamEnd };
 
-/** Why a stream has ended: its function was deleted, or its manager stops. */
-export interface StreamEnd {
-  readonly reason: "deleted" | "stopping";
-}
+/** The same as they go over the wire. */
+export const InvocationStream = Type.Union([
+  ServerSentEvent("invocation", InvocationItem),
+  ServerSentEvent("end", StreamEnd),
+]);
 
 export const StatisticsQuery = Type.Object(
   {

@@ -60,3 +60,17 @@ export type ErrorResponse = Static<typeof ErrorResponse>;
 export const ItemsOf = <T extends TSchema>(item: T) => Type.Object({ items: Type.Array(item) });
 /** `{item}`. */
 export const ItemOf = <T extends TSchema>(item: T) => Type.Object({ item });
+/** A server-sent event, whose data is JSON on one line. */
+export const ServerSentEvent = (event: string, data: TSchema) =>
+  Type.Object({
+    event: Type.Enum([event]),
+    id: Type.Optional(Type.String({ description: "What `Last-Event-ID` takes up after" })),
+    data: Type.String({ contentMediaType: "application/json", contentSchema: data }),
+  });
+
+/** The last event of a stream that its reader did not end. */
+export const StreamEnd = Type.Object(
+  { reason: Type.Enum(["deleted", "stopping"]) },
+  { title: "StreamEnd", description: "The function was deleted, or the manager stops" },
+);
+export type StreamEnd = Static<typeof StreamEnd>;

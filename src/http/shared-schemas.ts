@@ -1,4 +1,4 @@
-import { Type, type TSchema } from "typebox";
+import { Type, type TSchema, type TStringOptions } from "typebox";
 import { ErrorResponse } from "../api/shared.ts";
 
 /** The path of a function, and of what belongs to it. */
@@ -12,8 +12,8 @@ export const VmParams = Type.Object({
 });
 
 /** The header by which a reader of server-sent events takes up where it was. */
-export function lastEventId(pattern: string, description: string) {
-  return Type.Object({ "last-event-id": Type.Optional(Type.String({ pattern, description })) });
+export function lastEventId(options: TStringOptions) {
+  return Type.Object({ "last-event-id": Type.Optional(Type.String(options)) });
 }
 
 /**

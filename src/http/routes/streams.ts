@@ -1,6 +1,6 @@
 import type { FastifyPluginCallbackTypebox } from "@fastify/type-provider-typebox";
-import { FollowEventsQuery } from "../../api/events.ts";
-import { FollowInvocationsQuery } from "../../api/invocations.ts";
+import { ChangeStream, FollowEventsQuery } from "../../api/events.ts";
+import { FollowInvocationsQuery, InvocationStream } from "../../api/invocations.ts";
 import type { ChangeFeed } from "../../functions/change-feed.ts";
 import { followChanges, type FollowedChanges } from "../../functions/follow-changes.ts";
 import { followInvocations, type FollowedInvocations } from "../../functions/follow-invocations.ts";
@@ -13,6 +13,8 @@ import {
   toInvocationItem,
   toVmEvent,
 } from "../wire-mapping.ts";
+
+const untilTheEnd = "Events, until one of the sides ends it; the schema is of one of them";
 
 const logsDescription = `Server-sent events. Each finished invocation is an event \`invocation\`, in the order in which they are recorded; its data is an item as \`listInvocations\` has it, as JSON on one line. \`Last-Event-ID\` takes up after that event: nothing is missed and nothing comes twice, as far as the history goes back. Without it the stream begins now.
 
@@ -44,9 +46,12 @@ export function streamRoutes(platform: Platform): FastifyPluginCallbackTypebox {
           description: logsDescription,
           params: FunctionParams,
           querystring: FollowInvocationsQuery,
-          headers: lastEventId("^\\d{1,15}$", "The last event that was seen, by its number"),
+          headers: lastEventId({
+            pattern: "^\\d{1,15}$",
+            description: "The last event that was seen, by its number",
+          }),
           response: {
-            200: answerOf("text/event-stream", "Events, until one of the sides ends it"),
+            200: answerOf("text/event-stream", untilTheEnd, InvocationStream),
             ...errorAnswers(404),
           },
         },
@@ -70,9 +75,12 @@ export function streamRoutes(platform: Platform): FastifyPluginCallbackTypebox {
           summary: "Follow what becomes of functions and VMs",
           description: eventsDescription,
           querystring: FollowEventsQuery,
-          headers: lastEventId("^[^]{0,100}$", "The last event that was seen, by its id"),
+          headers: lastEventId({
+            maxLength: 100,
+            description: "The last event that was seen, by its id",
+          }),
           response: {
-            200: answerOf("text/event-stream", "Events, until one of the sides ends it"),
+            200: answerOf("text/event-stream", untilTheEnd, ChangeStream),
             ...errorAnswers(404),
           },
         },
