@@ -18,6 +18,8 @@ describe("following a real manager", () => {
   let dataDir: string;
   let manager: TestManager;
   let following: ChildProcess;
+  /** From its start on: it may end before a test asks. */
+  let ended: Promise<unknown[]>;
   let stdout: string;
   let stderr: string;
   before(async () => {
@@ -35,6 +37,7 @@ describe("following a real manager", () => {
   async function start(...args: readonly string[]): Promise<void> {
     [stdout, stderr] = ["", ""];
     following = spawn(process.execPath, [main, ...args, "--url", manager.url]);
+    ended = once(following, "exit");
     following.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text));
     following.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text));
     await waitUntil("it follows", () => stderr.includes("Ctrl-C"), 10_000);
@@ -73,7 +76,7 @@ describe("following a real manager", () => {
     for (const n of [1, 2, 3]) assert.equal(stdout.split(`hello ${n}`).length, 2);
     assert.match(stderr, /Lost the manager; waiting for it\nThe manager is back\nLost/);
     following.kill("SIGINT");
-    assert.deepEqual(await once(following, "exit"), [0, null]);
+    assert.deepEqual(await ended, [0, null]);
   });
 
   it("prints an object a line with --json, filters, and ends with the function", async () => {
@@ -82,7 +85,7 @@ describe("following a real manager", () => {
     for (const fail of [true, false, true]) await manager.client.invokeFunction("gone", { fail });
     await waitUntil("both", () => stdout.split("\n").length === 3);
     await manager.client.deleteFunction("gone");
-    assert.deepEqual(await once(following, "exit"), [0, null]);
+    assert.deepEqual(await ended, [0, null]);
     const items = stdout
       .trimEnd()
       .split("\n")
@@ -105,7 +108,7 @@ describe("following a real manager", () => {
     await invoke({});
     await waitUntil("a VM runs", () => /vm fn-followed-\w+ standby → running/.test(stdout));
     following.kill("SIGINT");
-    assert.deepEqual(await once(following, "exit"), [0, null]);
+    assert.deepEqual(await ended, [0, null]);
     await start("events", "--json");
     await manager.client.updateFunction("followed", { timeout_seconds: 8 });
     await waitUntil("the update", () => stdout.endsWith("\n"));
