@@ -51,6 +51,17 @@ function logged(manager: TestManager, message: string): Record<string, unknown>[
     .filter(({ msg }) => msg === message);
 }
 
+/** What the manager has logged about the function by that message: it may come to it a moment later. */
+async function loggedAbout(
+  manager: TestManager,
+  message: string,
+  id: string,
+): Promise<Record<string, unknown>> {
+  const find = () => logged(manager, message).find(({ functionId }) => functionId === id);
+  await waitUntil(`it logs ${JSON.stringify(message)}`, () => find() !== undefined);
+  return find() ?? {};
+}
+
 describe("traces, with a collector", () => {
   let receiver: OtlpReceiver;
   let manager: TestManager;
@@ -125,9 +136,9 @@ describe("traces, with a collector", () => {
     await receiver.part(start, "code.load");
     const requestId = answer.headers.get("x-request-id");
     for (const message of ["Function created", "VM is running", "Function deployed"]) {
-      const line = logged(manager, message).find(({ functionId }) => functionId === id);
-      assert.equal(line?.["requestId"], requestId, message);
-      assert.equal(line?.["traceId"], caller.traceId, message);
+      const line = await loggedAbout(manager, message, id);
+      assert.equal(line["requestId"], requestId, message);
+      assert.equal(line["traceId"], caller.traceId, message);
     }
 
     const updater = newCaller();
@@ -142,8 +153,8 @@ describe("traces, with a collector", () => {
     assert.match(update.message, /SyntaxError/);
     assert.equal(update.attributes["error.type"], "code_rejected");
     await receiver.part(update, "code.load");
-    const failed = logged(manager, "Deploy failed").find(({ functionId }) => functionId === id);
-    assert.equal(failed?.["traceId"], updater.traceId);
+    const failed = await loggedAbout(manager, "Deploy failed", id);
+    assert.equal(failed["traceId"], updater.traceId);
   });
 
   it("records a function's failure, with its class and stack; the call is none", async () => {
@@ -261,10 +272,8 @@ describe("traces, without a collector", () => {
     });
     const { id } = (await answer.json()) as { id: string };
     await manager.settled(id);
-    const [line] = logged(manager, "Function deployed").filter(
-      ({ functionId }) => functionId === id,
-    );
-    assert.equal(line?.["traceId"], caller.traceId);
+    const deployed = await loggedAbout(manager, "Function deployed", id);
+    assert.equal(deployed["traceId"], caller.traceId);
   });
 });
 
