@@ -1,13 +1,15 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import type { Readable, Writable } from "node:stream";
+import type { Duplex, Readable, Writable } from "node:stream";
 
 export interface ChildOptions {
   readonly cwd: string;
   /** All of the child's environment; nothing is inherited. */
   readonly env: Readonly<Record<string, string>>;
-  /** Open descriptors, which the child finds as 3, 4 and so on. */
+  /** Open descriptors, which the child finds as 3, 4 and so on; after its channel, where it has one. */
   readonly descriptors?: readonly number[];
+  /** Whether the child finds one end of a socket as descriptor 3; `Child.channel` is the other. */
+  readonly channel?: boolean;
   /** Whether the child reads what `Child.write` writes; it finds an empty input otherwise. */
   readonly input?: boolean;
 }
@@ -22,6 +24,7 @@ export interface Child {
   readonly pid: number;
   readonly stdout: Readable;
   readonly stderr: Readable;
+  readonly channel: Duplex | null;
   /** Resolves, never rejects, when the program has ended. Its output may still be coming in. */
   readonly exited: Promise<ChildExit>;
   /** Writes to its standard input. Rejects with the system's error where it has gone. */
@@ -53,7 +56,7 @@ export function describeExit({ code, signal }: ChildExit): string {
 /** Starts `argv`, without a shell. Rejects with the system's error where that cannot be started. */
 export async function startChild(
   argv: readonly [string, ...string[]],
-  { cwd, env, descriptors = [], input = false }: ChildOptions,
+  { cwd, env, descriptors = [], channel = false, input = false }: ChildOptions,
 ): Promise<Child> {
   const [command, ...args] = argv;
   const child = spawn(command, args, {
@@ -61,7 +64,13 @@ export async function startChild(
     env,
     // A group of its own: Ctrl-C on the manager's terminal is for the manager alone.
     detached: true,
-    stdio: [input ? "pipe" : "ignore", "pipe", "pipe", ...descriptors],
+    stdio: [
+      input ? "pipe" : "ignore",
+      "pipe",
+      "pipe",
+      ...(channel ? ["pipe" as const] : []),
+      ...descriptors,
+    ],
   });
   const exited = new Promise<ChildExit>((resolve) => {
     child.once("exit", (code, signal) => {
@@ -74,6 +83,8 @@ export async function startChild(
   const { pid, stdin, stdout, stderr } = child;
   // Whoever writes hears of it; between two writes it says nothing that `exited` does not.
   stdin?.on("error", () => undefined);
+  const duplex = channel ? (child.stdio[3] as Duplex) : null;
+  duplex?.on("error", () => undefined);
   if (pid === undefined || stdout === null || stderr === null) {
     throw new Error(`Cannot start ${command}: it has no process id or no output`);
   }
@@ -87,7 +98,7 @@ export async function startChild(
     return exit;
   };
   const write = (data: Uint8Array) => writeTo(stdin, data);
-  return { pid, stdout, stderr, exited, write, stop };
+  return { pid, stdout, stderr, channel: duplex, exited, write, stop };
 }
 
 function writeTo(input: Writable | null, data: Uint8Array): Promise<void> {

@@ -2,7 +2,7 @@ import type { SnapshotConditions, SnapshotFiles } from "../core/snapshot.ts";
 import type { DriverKind, GuestAddress, Isolation, VmSpec } from "../core/vm.ts";
 
 /** An ability that not every driver has; code asks for it instead of catching a refusal. */
-export type VmCapability = "snapshot" | "console" | "metrics" | "isolation";
+export type VmCapability = "snapshot" | "console" | "metrics" | "agent" | "isolation";
 
 /** Whether a driver can run VMs on this host, proven by starting something. */
 export type VmProbe =
@@ -65,6 +65,31 @@ export interface VmSnapshots {
   tell(vmId: string, message: Uint8Array): Promise<void>;
 }
 
+/** What a VM takes of its host, as the host counts it, whatever its guest says. Since its start. */
+export interface VmmUse {
+  /** Processor time of its process, in all threads. */
+  readonly cpuMs: number;
+  /** Resident memory of its process; what clones of a snapshot share is counted in each of them. */
+  readonly memoryBytes: number;
+  /** What went through its network card; null where that is not counted apart from the host's. */
+  readonly network: { readonly receivedBytes: number; readonly sentBytes: number } | null;
+  /** What its guest read from and wrote to its disk; null where it has none of its own. */
+  readonly disk: { readonly readBytes: number; readonly writtenBytes: number } | null;
+}
+
+/**
+ * The host's end of the line to the agent in a guest, which speaks docs/agent-protocol.md. It is
+ * there from the VM's start to its end, and whatever comes over it was said by the guest.
+ */
+export interface AgentLine {
+  /** Resolves when the bytes are on their way; rejects with `vm_lost`. */
+  send(bytes: Uint8Array): Promise<void>;
+  /** Calls `take` with what comes in, from the first byte on; for one listener. */
+  receive(take: (bytes: Uint8Array) => void): void;
+  /** Listens to nothing more: what the guest says from now on stays in the guest. */
+  close(): void;
+}
+
 /** One way to run a VM on this host. */
 export interface VmDriver {
   readonly kind: DriverKind;
@@ -82,6 +107,10 @@ export interface VmDriver {
   list(): Promise<readonly string[]>;
   /** The end of the VM's console output; empty for an absent VM. Only with `console`. */
   readConsole?(vmId: string): Promise<string>;
+  /** What a VM takes of its host. Rejects with `vm_lost`. Only with `metrics`. */
+  measure?(vmId: string): Promise<VmmUse>;
+  /** The line to the agent of a VM that runs; undefined for another. Only with `agent`. */
+  agentLine?(vmId: string): AgentLine | undefined;
   /** Only with `snapshot`. */
   readonly snapshots?: VmSnapshots;
 }

@@ -7,6 +7,7 @@ import type { HostImage } from "../../src/core/runtime.ts";
 import { ProcessDriver } from "../../src/drivers/process/driver.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { strayVmSuite } from "./vm-driver-strays.ts";
+import { vmUseSuite } from "./vm-driver-use.ts";
 import { isRunning, newDataDir, specOf, vmDriverSuite } from "./vm-driver.ts";
 import { processNetwork } from "../support/networks.ts";
 
@@ -38,6 +39,7 @@ const boot = async (driver: ProcessDriver, name: string) => {
 
 vmDriverSuite(subject);
 strayVmSuite(subject);
+vmUseSuite(subject);
 
 describe("process driver", () => {
   let dataDir = "";

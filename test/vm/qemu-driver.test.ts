@@ -8,6 +8,7 @@ import { QemuDriver } from "../../src/drivers/qemu/driver.ts";
 import { newDataDir, specOf, vmDriverSuite } from "../contract/vm-driver.ts";
 import { snapshotSuite } from "../contract/vm-driver-snapshots.ts";
 import { strayVmSuite } from "../contract/vm-driver-strays.ts";
+import { vmUseSuite } from "../contract/vm-driver-use.ts";
 import { RuntimeGuest } from "../support/runtime-guest.ts";
 import { vmImages } from "../support/vm-images.ts";
 import { userNetwork } from "../support/networks.ts";
@@ -36,6 +37,7 @@ describe("VM driver on real microVMs", { skip }, async () => {
   };
   vmDriverSuite(subject);
   strayVmSuite(subject);
+  vmUseSuite(subject);
   snapshotSuite(subject);
 
   describe("QEMU driver", () => {

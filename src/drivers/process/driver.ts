@@ -4,7 +4,7 @@ import { isAbsolute } from "node:path";
 import type { HostImage } from "../../core/runtime.ts";
 import type { VmSpec } from "../../core/vm.ts";
 import { findProgram } from "../../os/find-program.ts";
-import type { RunningVm, VmCapability, VmDriver, VmProbe } from "../../ports/vm-driver.ts";
+import type { RunningVm, VmCapability, VmDriver, VmmUse, VmProbe } from "../../ports/vm-driver.ts";
 import { processLimits } from "../shared/cgroup-limits.ts";
 import { bootEntry } from "../shared/vm-launch.ts";
 import { VmRunner, type VmRunnerOptions } from "../shared/vm-runner.ts";
@@ -17,7 +17,7 @@ export type ProcessDriverOptions = VmRunnerOptions;
 /** Runs a runtime server as a plain child process. It isolates nothing. */
 export class ProcessDriver implements VmDriver {
   readonly kind = "process";
-  readonly capabilities: ReadonlySet<VmCapability> = new Set(["console"] as const);
+  readonly capabilities: ReadonlySet<VmCapability> = new Set(["console", "metrics"] as const);
   readonly #runner: VmRunner;
   #host: Promise<ProcessHost> | undefined;
   /** Why a function could not have a user of its own, as it was found while starting it. */
@@ -53,6 +53,11 @@ export class ProcessDriver implements VmDriver {
 
   readConsole(vmId: string): Promise<string> {
     return this.#runner.readConsole(vmId);
+  }
+
+  /** Of the runtime server alone, without what a function started. */
+  async measure(vmId: string): Promise<VmmUse> {
+    return { ...(await this.#runner.measure(vmId)), disk: null };
   }
 
   /** A user of the VM's own, where there can be one and it can read what has to run. */

@@ -80,7 +80,7 @@ describe("qemuCommandLine for snapshots", () => {
       valuesOf(qemuCommandLine(emulated, { ...guest, memory }), "-object").find((value) =>
         value.startsWith("memory-backend-file"),
       );
-    assert.match(memoryOf(templates) ?? "", /size=512M,mem-path=\/proc\/self\/fd\/6,share=on$/);
+    assert.match(memoryOf(templates) ?? "", /size=512M,mem-path=\/proc\/self\/fd\/7,share=on$/);
     assert.match(memoryOf(clones) ?? "", /share=off$/);
   });
 

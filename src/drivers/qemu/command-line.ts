@@ -34,7 +34,7 @@ export type QemuNetwork =
   /** A tap that QEMU inherits, in a namespace that is the guest's way out. */
   | { readonly kind: "tap" };
 
-/** How a guest's memory lies in its file, which QEMU finds open as descriptor 6. */
+/** How a guest's memory lies in its file, which QEMU finds open as descriptor 7. */
 export interface QemuMemory {
   /** Whether what the guest writes goes to the file; otherwise it is the guest's own, copy on write. */
   readonly shared: boolean;
@@ -42,13 +42,15 @@ export interface QemuMemory {
   readonly incoming: boolean;
 }
 
-/** The descriptors at which QEMU finds the files of its guest. */
-const kernelFd = 3;
-const initramfsFd = 4;
-const rootfsFd = 5;
-const memoryFd = 6;
+/** The descriptors at which QEMU finds the socket to the guest's agent, and the files of its guest. */
+const agentFd = 3;
+const kernelFd = 4;
+const rootfsFd = 6;
+const memoryFd = 7;
 /** Where a guest that is restored reads its state. */
-export const incomingFd = 7;
+export const incomingFd = 8;
+/** Where a guest for a trial, which has no agent, finds its kernel. */
+const probeKernelFd = 3;
 
 /** The control socket, in QEMU's working folder. */
 export const qmpSocket = "qmp.sock";
@@ -68,13 +70,13 @@ type Argv = [string, ...string[]];
 
 /**
  * Starts one function's VM. QEMU finds kernel, initramfs and root file system open as descriptors
- * 3, 4 and 5, since its user may be unable to pass through the folders they are in.
+ * 4, 5 and 6, since its user may be unable to pass through the folders they are in.
  */
 export function qemuCommandLine(machine: QemuMachine, guest: QemuGuest): Argv {
   const { name, vcpus, memoryMib, network, memory } = guest;
   return [
     ...machineArguments(machine, memoryMib, memory),
-    ...kernelArguments(machine, [
+    ...kernelArguments(machine, kernelFd, [
       ...guestWords[network.kind],
       `firelet.hostname=${hostName(name)}`,
     ]),
@@ -91,6 +93,8 @@ export function qemuCommandLine(machine: QemuMachine, guest: QemuGuest): Argv {
       ["-device", "virtio-serial-device"],
       ["-chardev", "socket,id=wake,fd=0"],
       ["-device", "virtserialport,chardev=wake,name=firelet.wake"],
+      ["-chardev", `socket,id=agent,fd=${agentFd}`],
+      ["-device", "virtserialport,chardev=agent,name=firelet.agent"],
       // Standard input and output are a socket each, which the manager holds the other end of.
       ["-chardev", "socket,id=console,fd=1"],
       ["-serial", "chardev:console"],
@@ -122,7 +126,7 @@ function hostName(name: string): string {
 export function probeCommandLine(machine: QemuMachine): Argv {
   return [
     ...machineArguments(machine, 128),
-    ...kernelArguments(machine, ["firelet.probe"]),
+    ...kernelArguments(machine, probeKernelFd, ["firelet.probe"]),
     ...consoleOnStdio,
   ];
 }
@@ -190,13 +194,18 @@ function memoryArguments({ shared, incoming }: QemuMemory, memoryMib: number): s
 /** What takes a guest's time and 8 MiB of its memory: files to trace the kernel with, tests of ciphers. */
 const leaveOut = ["initcall_blacklist=tracer_init_tracefs", "cryptomgr.notests"];
 
-function kernelArguments({ counterKhz }: QemuMachine, ours: readonly string[]): string[] {
+/** The initramfs is the next descriptor after the kernel's. */
+function kernelArguments(
+  { counterKhz }: QemuMachine,
+  fd: number,
+  ours: readonly string[],
+): string[] {
   const words = ["console=ttyS0", "quiet", "reboot=t", "panic=-1", ...leaveOut, ...ours];
   // Linux checks that counter against ticks, which a busy host delivers late, and would give it up.
   if (counterKhz !== null) words.push(`tsc_early_khz=${counterKhz}`, "tsc=reliable");
   const flags = [
-    ["-kernel", `/proc/self/fd/${kernelFd}`],
-    ["-initrd", `/proc/self/fd/${initramfsFd}`],
+    ["-kernel", `/proc/self/fd/${fd}`],
+    ["-initrd", `/proc/self/fd/${fd + 1}`],
     ["-append", words.join(" ")],
   ];
   return flags.flat();

@@ -1,13 +1,18 @@
-import { join } from "node:path";
-
 import type { VmSpec } from "../../core/vm.ts";
-import type { RunningVm, VmCapability, VmDriver, VmProbe } from "../../ports/vm-driver.ts";
+import type {
+  AgentLine,
+  RunningVm,
+  VmCapability,
+  VmDriver,
+  VmmUse,
+  VmProbe,
+} from "../../ports/vm-driver.ts";
 import { qemuLimits } from "../shared/cgroup-limits.ts";
 import { bootEntry } from "../shared/vm-launch.ts";
 import { VmRunner, type VmRunnerOptions } from "../shared/vm-runner.ts";
 import type { VmUser } from "../shared/vm-user.ts";
-import { qmpSocket, type QemuMachine } from "./command-line.ts";
-import { restrictSocket } from "./control-socket.ts";
+import type { QemuMachine } from "./command-line.ts";
+import { QemuControls } from "./controls.ts";
 import { qemuLaunch, qemuNetwork, vmImage } from "./launch.ts";
 import { probeQemu, type QemuHost } from "./probe.ts";
 import { QemuSnapshots } from "./snapshots.ts";
@@ -26,13 +31,16 @@ export interface QemuDriverOptions extends VmRunnerOptions {
 export class QemuDriver implements VmDriver {
   readonly kind = "qemu";
   readonly capabilities: ReadonlySet<VmCapability> = new Set([
+    "agent",
     "console",
     "isolation",
+    "metrics",
     "snapshot",
   ] as const);
   readonly snapshots: QemuSnapshots;
   readonly #options: QemuDriverOptions;
   readonly #runner: VmRunner;
+  readonly #controls = new QemuControls();
   #host: Promise<QemuHost> | undefined;
 
   constructor(options: QemuDriverOptions) {
@@ -48,6 +56,7 @@ export class QemuDriver implements VmDriver {
     );
     this.snapshots = new QemuSnapshots({
       runner: this.#runner,
+      controls: this.#controls,
       host: (spec) => this.#machineFor(spec),
       network: options.network.facts.kind,
     });
@@ -74,6 +83,18 @@ export class QemuDriver implements VmDriver {
     return this.#runner.readConsole(vmId);
   }
 
+  async measure(vmId: string): Promise<VmmUse> {
+    const [use, disk] = await Promise.all([
+      this.#runner.measure(vmId),
+      this.#controls.diskUse(vmId),
+    ]);
+    return { ...use, disk };
+  }
+
+  agentLine(vmId: string): AgentLine | undefined {
+    return this.#runner.agentLine(vmId);
+  }
+
   async #userFor(spec: VmSpec, slot: number): Promise<VmUser | null> {
     const { userFor } = await this.#examineHost(vmImage(spec));
     return userFor(slot);
@@ -86,8 +107,7 @@ export class QemuDriver implements VmDriver {
       return qemuLaunch({ machine, spec, network });
     },
     async (spec, started, until) => {
-      if (spec.template === undefined) await restrictSocket(join(started.runFolder, qmpSocket));
-      else await this.snapshots.hold(spec, started, until);
+      await this.snapshots.hold(spec, started, until);
     },
   );
 

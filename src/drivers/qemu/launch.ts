@@ -30,6 +30,7 @@ export async function qemuLaunch({ machine, spec, network, from }: QemuStart): P
     argv: qemuCommandLine(machine, memory === undefined ? guest : { ...guest, memory }),
     env: { PATH: process.env["PATH"] ?? "" },
     files,
+    agent: true,
     input: true,
   };
 }

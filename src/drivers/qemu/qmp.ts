@@ -12,10 +12,12 @@ interface Message {
 /** What QEMU says in a line is some 100 bytes long; one that a guest has taken over may never end it. */
 const maxLineBytes = 1024 * 1024;
 
-/** A connection to a QEMU's control socket (the QEMU Machine Protocol). One command at a time. */
+/** A connection to a QEMU's control socket (the QEMU Machine Protocol). Commands wait their turn. */
 export class QmpConnection implements Disposable {
   readonly #socket: Socket;
   readonly #messages: AsyncIterator<string>;
+  /** Resolves when the last command that was given has been answered, or given up. */
+  #idle: Promise<unknown> = Promise.resolve();
 
   private constructor(socket: Socket) {
     this.#socket = socket;
@@ -40,6 +42,18 @@ export class QmpConnection implements Disposable {
    * `signal` aborts first, rejects with its reason, and the connection is of no use any more.
    */
   async execute(command: string, signal: AbortSignal, args: object = {}): Promise<unknown> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const before = this.#idle;
+    this.#idle = promise;
+    try {
+      await before;
+      return await this.#run(command, args, signal);
+    } finally {
+      resolve();
+    }
+  }
+
+  async #run(command: string, args: object, signal: AbortSignal): Promise<unknown> {
     using _ = breakOn(this.#socket, signal);
     this.#socket.write(`${JSON.stringify({ execute: command, arguments: args })}\n`);
     const answer = await this.#next((message) => "return" in message || "error" in message);

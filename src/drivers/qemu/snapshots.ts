@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { messageOf, PlatformError } from "../../core/errors.ts";
@@ -10,15 +9,16 @@ import type { NetworkKind } from "../../ports/network.ts";
 import type { PausedVm, VmSnapshots } from "../../ports/vm-driver.ts";
 import type { StartedVmm, VmEntry } from "../shared/vm-launch.ts";
 import type { VmRunner } from "../shared/vm-runner.ts";
-import { incomingFd, qemuCommandLine, qmpSocket, type QemuMachine } from "./command-line.ts";
+import { incomingFd, qemuCommandLine, type QemuMachine } from "./command-line.ts";
+import type { QemuControls } from "./controls.ts";
 import { qemuLaunch, qemuNetwork, vmImage } from "./launch.ts";
-import { restrictSocket } from "./control-socket.ts";
-import { QmpConnection } from "./qmp.ts";
+import type { QmpConnection } from "./qmp.ts";
 import { StateReceiver } from "./state-receiver.ts";
 
 /** What the snapshots of a driver need of it. */
 export interface QemuSnapshotsDeps {
   readonly runner: VmRunner;
+  readonly controls: QemuControls;
   /** The machine that guests of this image get, and the version of QEMU. */
   readonly host: (spec: VmSpec) => Promise<{ machine: QemuMachine; version: string }>;
   readonly network: NetworkKind;
@@ -36,11 +36,8 @@ const resumeLimitMs = 5_000;
  */
 export class QemuSnapshots implements VmSnapshots {
   readonly #deps: QemuSnapshotsDeps;
-  /**
-   * Control connections of VMs that stand still or are templates, opened before their guest ran: a
-   * QEMU that its guest has taken over could put another socket in the place of its own.
-   */
-  readonly #controls = new Map<string, QmpConnection>();
+  /** VMs that were restored and stand still. */
+  readonly #paused = new Set<string>();
   /** Templates that run: where the state of their snapshot goes. */
   readonly #templates = new Map<string, Template>();
 
@@ -98,24 +95,14 @@ export class QemuSnapshots implements VmSnapshots {
   }
 
   /** Takes control of a VM whose guest has not run code of a function yet, until it has ended. */
-  async hold(
-    { id, template }: VmSpec,
-    { runFolder, exited }: StartedVmm,
-    signal: AbortSignal,
-  ): Promise<QmpConnection> {
-    const control = await openControl(runFolder, signal);
-    this.#controls.set(id, control);
-    void exited.then(() => this.#release(id));
+  async hold(spec: VmSpec, started: StartedVmm, signal: AbortSignal): Promise<QmpConnection> {
+    const { id, template } = spec;
+    const control = await this.#deps.controls.hold(id, started, signal);
     if (template !== undefined) {
-      this.#templates.set(id, { control, runFolder, state: template.state });
+      this.#templates.set(id, { control, runFolder: started.runFolder, state: template.state });
+      void started.exited.then(() => this.#templates.delete(id));
     }
     return control;
-  }
-
-  #release(vmId: string): void {
-    this.#controls.get(vmId)?.[Symbol.dispose]();
-    this.#controls.delete(vmId);
-    this.#templates.delete(vmId);
   }
 
   #entry(from: SnapshotFiles): VmEntry {
@@ -130,21 +117,23 @@ export class QemuSnapshots implements VmSnapshots {
         await keepMemoryOut(control, until);
         await control.execute("migrate-incoming", until, { uri: `fd:${incomingFd}` });
         await migrated(control, until);
+        this.#paused.add(spec.id);
+        void started.exited.then(() => this.#paused.delete(spec.id));
       },
       tooSlow: (seconds) => `its snapshot was not restored within ${seconds} s`,
     };
   }
 
-  async #resume({ id, name, template }: VmSpec): Promise<void> {
-    const control = this.#controls.get(id);
+  async #resume({ id, name }: VmSpec): Promise<void> {
+    const control = this.#deps.controls.of(id);
     try {
-      if (control === undefined) throw new Error("it has ended, or runs already");
+      if (control === undefined || !this.#paused.delete(id))
+        throw new Error("it has ended, or runs already");
       await control.execute("cont", limitOf(resumeLimitMs, "QEMU did not let it run"));
     } catch (error) {
       const message = `Cannot start VM "${name}": ${messageOf(error)}`;
       throw new PlatformError("vm_start_failed", message, { cause: error });
     }
-    if (template === undefined) this.#release(id);
   }
 }
 
@@ -174,13 +163,6 @@ async function writeState(
   await control.execute("migrate", signal, { uri: `unix:${receiver.path}` });
   await migrated(control, signal);
   await receiver.finished(signal);
-}
-
-async function openControl(runFolder: string, signal: AbortSignal): Promise<QmpConnection> {
-  const path = join(runFolder, qmpSocket);
-  const control = await QmpConnection.open(path, signal);
-  await restrictSocket(path);
-  return control;
 }
 
 async function keepMemoryOut(control: QmpConnection, signal: AbortSignal): Promise<void> {

@@ -12,7 +12,9 @@ export interface VmLaunch {
   readonly program: string;
   readonly argv: readonly [string, ...string[]];
   readonly env: Readonly<Record<string, string>>;
-  /** The child finds them as descriptors 3, 4 and so on; closed by the caller once it started. */
+  /** Whether the program finds the socket to the guest's agent as descriptor 3. */
+  readonly agent?: boolean;
+  /** What the program finds as the next descriptors; closed by the caller once it started. */
   readonly files: readonly FileHandle[];
   /** Whether the program reads its standard input. */
   readonly input?: boolean;

@@ -60,6 +60,7 @@ export class VmProcess {
   readonly #undo = new AsyncDisposableStack();
   #starting: Promise<RunningVm> | undefined;
   #child: Child | undefined;
+  #tap: string | null = null;
   #destroyed: Promise<void> | undefined;
 
   constructor(spec: VmSpec, options: VmProcessOptions) {
@@ -78,6 +79,11 @@ export class VmProcess {
   async write(data: Uint8Array): Promise<void> {
     if (this.#child === undefined) throw new Error("its process has not started");
     await this.#child.write(data);
+  }
+
+  /** Its process, once that has started, with the tap that its guest's network card is. */
+  get process(): (Pick<Child, "pid" | "channel"> & { readonly tap: string | null }) | undefined {
+    return this.#child && { pid: this.#child.pid, channel: this.#child.channel, tap: this.#tap };
   }
 
   /** Ends it, also while it starts, and removes everything of it. Repeatable. */
@@ -112,6 +118,7 @@ export class VmProcess {
     const stop = AbortSignal.any([signal, this.#destruction.signal]);
     const lease = await network.acquire(this.#spec.id, this.#spec.egress);
     this.#undo.defer(() => lease.release());
+    this.#tap = lease.namespace?.tap ?? null;
     const place = { address: lease.address, runFolder: folder.run };
     await folder.create(this.#spec, place.address);
     this.#undo.defer(() => folder.remove());
@@ -176,6 +183,7 @@ export class VmProcess {
       // What it passed its output on to may outlive it, where VMs have no user of their own.
       child.stdout.destroy();
       child.stderr.destroy();
+      child.channel?.destroy();
       await drained;
     });
     const exited = child.exited.then(async (exit) => {
@@ -193,10 +201,10 @@ export class VmProcess {
 }
 
 async function startWith(launch: VmLaunch, cwd: string): Promise<Child> {
-  const { argv, env, files, input = false } = launch;
+  const { argv, env, files, agent: channel = false, input = false } = launch;
   try {
     const descriptors = files.map((file) => file.fd);
-    return await startChild(argv, { cwd, env, descriptors, input });
+    return await startChild(argv, { cwd, env, descriptors, channel, input });
   } finally {
     await Promise.all(files.map((file) => file.close()));
   }

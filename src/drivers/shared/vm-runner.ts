@@ -1,11 +1,13 @@
 import { messageOf, PlatformError } from "../../core/errors.ts";
 import type { VmSpec } from "../../core/vm.ts";
 import type { VmNetwork } from "../../ports/network.ts";
-import type { RunningVm } from "../../ports/vm-driver.ts";
+import type { AgentLine, RunningVm, VmmUse } from "../../ports/vm-driver.ts";
+import { agentLine } from "./agent-line.ts";
 import { readLogEnd } from "./bounded-log.ts";
 import { VmCgroups } from "./cgroup.ts";
 import { printable } from "./output-tail.ts";
 import { killJournaled, readJournal } from "./process-journal.ts";
+import { measureProcess } from "./process-use.ts";
 import { VmFolders } from "./vm-folder.ts";
 import type { VmEntry, Vmm } from "./vm-launch.ts";
 import { VmProcess } from "./vm-process.ts";
@@ -70,12 +72,30 @@ export class VmRunner {
 
   /** Writes to the standard input of a VM's process. Rejects with `vm_lost`. */
   async write(vmId: string, data: Uint8Array): Promise<void> {
-    const vm = this.#vms.get(vmId);
+    await this.#use(vmId, "write to", (vm) => vm.write(data));
+  }
+
+  /** See `VmDriver.measure`; what a disk does is the driver's to add. */
+  measure(vmId: string): Promise<Omit<VmmUse, "disk">> {
+    return this.#use(vmId, "measure", ({ process }) => {
+      if (process === undefined) throw new Error("its process has not started");
+      return measureProcess(process.pid, process.tap);
+    });
+  }
+
+  /** See `VmDriver.agentLine`. */
+  agentLine(vmId: string): AgentLine | undefined {
+    const channel = this.#vms.get(vmId)?.process?.channel;
+    return channel ? agentLine(vmId, channel) : undefined;
+  }
+
+  async #use<T>(vmId: string, what: string, use: (vm: VmProcess) => Promise<T>): Promise<T> {
     try {
+      const vm = this.#vms.get(vmId);
       if (vm === undefined) throw new Error("it is not running");
-      await vm.write(data);
+      return await use(vm);
     } catch (error) {
-      const message = `Cannot write to VM ${vmId}: ${messageOf(error)}`;
+      const message = `Cannot ${what} VM ${vmId}: ${messageOf(error)}`;
       throw new PlatformError("vm_lost", message, { cause: error });
     }
   }
