@@ -141,6 +141,7 @@ const testTools: readonly SystemTool[] = [
   { command: "chromium", package: "chromium", why: "tests open the page /docs with it" },
   { command: "pip3", package: "python3-pip", why: "gets schemathesis, which tests the API" },
   { command: "setpriv", package: "util-linux", why: "ends what a test started with the test" },
+  { command: "cc", package: "build-essential", why: "tests run the guest's agent on the host" },
 ];
 
 function vmTools({ network, qemuPath }: Config): SystemTool[] {

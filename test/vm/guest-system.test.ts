@@ -185,16 +185,17 @@ describe("the system in a VM", { skip }, async () => {
     assert.deepEqual(await other.hear(), Buffer.from(message));
   });
 
-  it("lets no function at the wake channel's devices, nor write to its FIFO", async (t) => {
+  it("lets no function at the devices of wake channel and agent, nor write to its FIFO", async (t) => {
     const { run } = await start(t);
     const devices = (await run("ls /dev/ttyS0 /dev/vport*")).trim().split("\n");
-    assert.equal(devices.length, 2, devices.join());
+    assert.equal(devices.length, 3, devices.join());
     for (const device of [...devices, "/dev/console"]) {
       assert.match(await run(`: <${device}`), /Permission denied/, device);
       assert.match(await run(`: >${device}`), /Permission denied/, device);
     }
     assert.match(await run("echo forged >/run/wake"), /Permission denied/);
     assert.match(await run("kill -9 $(pidof wake)"), /not permitted/);
+    assert.match(await run("kill -9 $(pidof agent)"), /not permitted/);
     assert.equal(await run("env | grep FIRELET"), "");
   });
 
