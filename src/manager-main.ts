@@ -6,6 +6,7 @@ import { pino, type Logger } from "pino";
 import type { Config } from "./config.ts";
 import { messageOf, PlatformError } from "./core/errors.ts";
 import { functionDefaults } from "./api/functions.ts";
+import { lineAgentClient } from "./agent/line-agent.ts";
 import { createDrivers, type ChosenDriver } from "./drivers/registry.ts";
 import type { HostCapacity } from "./fleet/host-budget.ts";
 import { createPlatform, type Platform, type PlatformLimits } from "./functions/platform.ts";
@@ -65,6 +66,7 @@ export async function startManager(config: Config, version: string): Promise<Run
       driver: chosen.driver,
       network,
       runtimeClient: new HttpRuntimeClient(),
+      agentClient: lineAgentClient,
       images: chosen.driver.kind === "process" ? new HostRuntimeCatalog() : images,
       snapshotStore: await openSnapshots(config, chosen, log),
       clock: systemClock,
@@ -83,6 +85,7 @@ export async function startManager(config: Config, version: string): Promise<Run
   const app = await buildApp(platform, facts, log);
   undo.defer(() => closeApp(app, shutDown(platform)));
   await reconcile(platform);
+  platform.monitor.start();
   const url = await listen(app, config);
   log.info({ url, ...facts.driver, version }, "Manager listens");
   if (config.snapshots.prepare) undo.use(prepareInBackground(platform));

@@ -1,7 +1,11 @@
 import { Fleets, type FleetsLimits } from "../fleet/fleets.ts";
 import { HostBudget, type HostCapacity } from "../fleet/host-budget.ts";
 import { Snapshots } from "../fleet/snapshots.ts";
+import { GuestAgents } from "../observe/guest-agents.ts";
+import { Shells } from "../observe/shells.ts";
+import { VmMonitor } from "../observe/vm-monitor.ts";
 import { Semaphore } from "../lib/semaphore.ts";
+import type { AgentClient } from "../ports/guest-agent.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ImageCatalog } from "../ports/image-catalog.ts";
 import type { Log } from "../ports/log.ts";
@@ -23,6 +27,7 @@ export interface PlatformParts {
   readonly driver: VmDriver;
   readonly network: VmNetwork;
   readonly runtimeClient: RuntimeClient;
+  readonly agentClient: AgentClient;
   readonly images: ImageCatalog;
   /** Null where every VM is to boot. */
   readonly snapshotStore: SnapshotStore | null;
@@ -48,6 +53,9 @@ export interface Platform extends PlatformParts {
   readonly snapshots: Snapshots | null;
   readonly deployments: Deployments;
   readonly recorder: InvocationRecorder;
+  readonly agents: GuestAgents;
+  readonly monitor: VmMonitor;
+  readonly shells: Shells;
 }
 
 /** Puts the parts together and reads the functions from the store; starts no VM. */
@@ -70,7 +78,11 @@ export async function createPlatform(
     new Semaphore(limits.concurrentDeploys),
     log,
   );
-  return { ...parts, changes, registry, budget, fleets, snapshots, deployments, recorder };
+  const agents = new GuestAgents(parts.driver, parts.agentClient);
+  const monitor = new VmMonitor({ ...parts, agents, vms: () => fleets.vms });
+  const shells = new Shells(agents, clock);
+  const work = { changes, registry, budget, fleets, snapshots, deployments, recorder };
+  return { ...parts, ...work, agents, monitor, shells };
 }
 
 function createSnapshots(

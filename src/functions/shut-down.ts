@@ -7,6 +7,8 @@ import type { Platform } from "./platform.ts";
  */
 export async function shutDown(platform: Platform): Promise<void> {
   const reason = new PlatformError("shutting_down", "The manager is stopping");
+  platform.monitor.close(reason.message);
+  platform.agents.close();
   await platform.deployments.cancelAll(reason);
   await platform.fleets.closeAll(reason);
   await platform.snapshots?.close();

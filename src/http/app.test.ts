@@ -315,7 +315,11 @@ describe("the HTTP API", () => {
       "/v1/vms",
       "/v1/vms/{id}",
       "/v1/vms/{id}/console",
+      "/v1/vms/{id}/metrics",
+      "/v1/vms/{id}/metrics/ws",
       "/v1/vms/{id}/network",
+      "/v1/vms/{id}/shell",
+      "/v1/vms/{id}/shell/ws",
     ]);
   });
 

@@ -17,8 +17,11 @@ import { requestValidator } from "./request-validator.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { statisticsRoutes } from "./routes/statistics.ts";
 import { streamRoutes } from "./routes/streams.ts";
+import { vmMetricsRoutes } from "./routes/vm-metrics.ts";
+import { vmShellRoutes } from "./routes/vm-shell.ts";
 import { vmRoutes } from "./routes/vms.ts";
 import { installTracing } from "./trace-calls.ts";
+import { installWebSockets } from "./websockets.ts";
 
 /** A body may hold an event of 6 MiB, escaped and in its envelope. */
 const maxBodyBytes = 8 * 1024 * 1024;
@@ -50,6 +53,7 @@ export async function buildApp(
     done();
   });
   installTracing(app, platform.telemetry);
+  await installWebSockets(app);
   installOriginGuard(app);
   installErrorHandlers(app);
   // The schemas describe answers, they do not filter them; the tests hold the two together.
@@ -61,6 +65,8 @@ export async function buildApp(
   await app.register(statisticsRoutes(platform));
   await app.register(streamRoutes(platform));
   await app.register(vmRoutes(platform, host.driver));
+  await app.register(vmMetricsRoutes(platform));
+  await app.register(vmShellRoutes(platform));
   await app.register(hostRoutes(platform, host));
   await app.register(metricsRoutes(platform));
   await app.register(docsRoutes());

@@ -68,12 +68,21 @@ export function answerUnreadable(newId: () => string) {
   };
 }
 
+/** What HTTP wants beside some errors. */
+const headersOf: Partial<Record<ErrorCode, Record<string, string>>> = {
+  wrong_credentials: { "www-authenticate": 'Basic realm="firelet", charset="UTF-8"' },
+  upgrade_required: { upgrade: "websocket" },
+};
+
 function send(reply: FastifyReply, error: PlatformError): FastifyReply {
   const body: ErrorResponse = { error: error.message, code: error.code };
   if (error.retryAfterSeconds !== undefined) {
     void reply.header("retry-after", String(error.retryAfterSeconds));
   }
-  return reply.code(error.status).send(body);
+  return reply
+    .code(error.status)
+    .headers(headersOf[error.code] ?? {})
+    .send(body);
 }
 
 const codeByStatus: ReadonlyMap<number, ErrorCode> = new Map([

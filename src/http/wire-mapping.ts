@@ -15,7 +15,7 @@ import {
   type StatisticsItem,
   type StatisticsStep,
 } from "../api/invocations.ts";
-import { type VmItem, type VmNetworkItem } from "../api/vms.ts";
+import { type VmFiguresItem, type VmItem, type VmNetworkItem } from "../api/vms.ts";
 import type { FunctionChange, VmChange } from "../core/change.ts";
 import type { Egress } from "../core/egress.ts";
 import type { FunctionRecord, FunctionSpec, RevisionRecord } from "../core/function.ts";
@@ -34,7 +34,8 @@ import type { WindowStatistics } from "../functions/read-statistics.ts";
 import type { FunctionChanges } from "../functions/update-function.ts";
 import type { CataloguedRuntime } from "../ports/image-catalog.ts";
 import type { NetworkFacts, NetworkUse } from "../ports/network.ts";
-import type { VmProbe } from "../ports/vm-driver.ts";
+import type { VmFigures } from "../observe/vm-figures.ts";
+import type { VmmUse, VmProbe } from "../ports/vm-driver.ts";
 
 /** Between what goes over the wire and what the core works with; nothing else knows both. */
 
@@ -226,7 +227,8 @@ function toMicroseconds(ms: number | null): number | null {
 
 export type DriverFacts = Pick<VmItem, "driver" | "accelerator" | "isolation">;
 
-export function toVmItem(vm: FleetVm, driver: DriverFacts): VmItem {
+export function toVmItem(vm: FleetVm, driver: DriverFacts, figures: VmFigures | undefined): VmItem {
+  const guest = figures?.guest;
   return {
     id: vm.spec.id,
     name: vm.spec.name,
@@ -241,7 +243,53 @@ export function toVmItem(vm: FleetVm, driver: DriverFacts): VmItem {
     revision: vm.revision,
     in_flight: vm.inFlight,
     started_at: vm.running?.startedAt.toISOString() ?? null,
+    cpu_usage_percent: guest?.cpuPercent ?? figures?.vmm.cpuPercent ?? null,
+    memory_used_bytes: guest?.memory.usedBytes ?? figures?.vmm.memoryBytes ?? null,
     restored_from: vm.restoredFrom,
+  };
+}
+
+/** Processor and memory as the guest sees them, what leaves and enters it as the host does. */
+export function toVmFiguresItem({ spec }: FleetVm, figures: VmFigures): VmFiguresItem {
+  const { guest, vmm } = figures;
+  const memory = guest?.memory ?? {
+    usedBytes: vmm.memoryBytes,
+    totalBytes: spec.memoryMib * 2 ** 20,
+    peakBytes: null,
+  };
+  return {
+    vm_id: spec.id,
+    timestamp: figures.at.toISOString(),
+    cpu_usage_percent: guest?.cpuPercent ?? vmm.cpuPercent,
+    memory_usage_percent: Math.round((1000 * memory.usedBytes) / memory.totalBytes) / 10,
+    memory_used_bytes: memory.usedBytes,
+    memory_total_bytes: memory.totalBytes,
+    memory_peak_bytes: memory.peakBytes,
+    ...toTraffic(vmm.network ?? guest?.network, vmm.disk ?? guest?.disk),
+    guest: guest && {
+      cpu_usage_percent: guest.cpuPercent,
+      memory_used_bytes: guest.memory.usedBytes,
+      memory_total_bytes: guest.memory.totalBytes,
+      memory_peak_bytes: guest.memory.peakBytes,
+      network_in_bytes: guest.network.receivedBytes,
+      network_out_bytes: guest.network.sentBytes,
+      disk_read_bytes: guest.disk.readBytes,
+      disk_write_bytes: guest.disk.writtenBytes,
+    },
+    vmm: {
+      cpu_usage_percent: vmm.cpuPercent,
+      memory_bytes: vmm.memoryBytes,
+      ...toTraffic(vmm.network, vmm.disk),
+    },
+  };
+}
+
+function toTraffic(network?: VmmUse["network"], disk?: VmmUse["disk"]) {
+  return {
+    network_in_bytes: network?.receivedBytes ?? null,
+    network_out_bytes: network?.sentBytes ?? null,
+    disk_read_bytes: disk?.readBytes ?? null,
+    disk_write_bytes: disk?.writtenBytes ?? null,
   };
 }
 

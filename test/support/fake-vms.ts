@@ -10,7 +10,15 @@ import type {
   Wake,
 } from "../../src/ports/runtime-client.ts";
 import type { SnapshotFiles } from "../../src/core/snapshot.ts";
-import type { PausedVm, RunningVm, VmDriver, VmExit, VmProbe } from "../../src/ports/vm-driver.ts";
+import type {
+  AgentLine,
+  PausedVm,
+  RunningVm,
+  VmDriver,
+  VmExit,
+  VmmUse,
+  VmProbe,
+} from "../../src/ports/vm-driver.ts";
 
 /** One VM of `FakeVms`, for tests to look into and to break. */
 export class FakeVm {
@@ -18,6 +26,8 @@ export class FakeVm {
   revision = 0;
   /** Whether `/health` would be answered. */
   alive = true;
+  /** What it takes of its host. */
+  use: VmmUse = { cpuMs: 0, memoryBytes: 64 * 2 ** 20, network: null, disk: null };
   /** What the newest invocation was told of its trace. */
   traceparent: string | undefined;
   readonly exited: Promise<VmExit>;
@@ -69,7 +79,11 @@ export class FakeVm {
 
   /** Ends as if the VMM had crashed. */
   crash(): void {
-    this.#exit({ code: 1, signal: null, detail: "crashed" });
+    this.end({ code: 1, signal: null, detail: "crashed" });
+  }
+
+  end(exit: VmExit): void {
+    this.#exit(exit);
     this.loseCalls();
   }
 }
@@ -79,7 +93,7 @@ const success: LoadOutcome = { loaded: true, logs: [] };
 /** A driver and a runtime client whose VMs exist in memory only and do what a test says. */
 export class FakeVms implements VmDriver, RuntimeClient {
   readonly kind = "process" as const;
-  readonly capabilities = new Set<never>();
+  readonly capabilities = new Set(["agent", "metrics"] as const);
   /** What the next restores do; they succeed at once unless told otherwise. */
   restoreWith: (spec: VmSpec, signal: AbortSignal) => Promise<void> = () => Promise.resolve();
   /** What the next clones do when they are asked for their identity, and where their clock stands. */
@@ -173,9 +187,21 @@ export class FakeVms implements VmDriver, RuntimeClient {
 
   destroy(vmId: string): Promise<void> {
     this.destroyed.push(vmId);
-    this.vms.get(vmId)?.loseCalls();
+    this.vms.get(vmId)?.end({ code: 0, signal: null, detail: "destroyed" });
     this.vms.delete(vmId);
     return Promise.resolve();
+  }
+
+  measure(vmId: string): Promise<VmmUse> {
+    const vm = this.vms.get(vmId);
+    if (vm === undefined) return Promise.reject(new PlatformError("vm_lost", `No VM ${vmId}`));
+    return Promise.resolve(vm.use);
+  }
+
+  /** It leads nowhere: `FakeAgents` are there already. */
+  agentLine(vmId: string): AgentLine | undefined {
+    if (!this.vms.has(vmId)) return undefined;
+    return { send: () => Promise.resolve(), receive() {}, close() {} };
   }
 
   list(): Promise<readonly string[]> {

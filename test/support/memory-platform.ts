@@ -10,6 +10,7 @@ import { systemClock } from "../../src/os/system-clock.ts";
 import type { ImageCatalog } from "../../src/ports/image-catalog.ts";
 import { openSqliteStore } from "../../src/store/sqlite-store.ts";
 import { AnswerChecker } from "./answer-checker.ts";
+import { FakeAgents } from "./fake-agents.ts";
 import { FakeVms } from "./fake-vms.ts";
 import { untracedTelemetry } from "../../src/telemetry/telemetry.ts";
 import { MemoryNetwork } from "./memory-network.ts";
@@ -34,6 +35,7 @@ export interface MemoryPlatform {
   readonly app: FastifyInstance;
   readonly platform: Platform;
   readonly vms: FakeVms;
+  readonly agents: FakeAgents;
   readonly network: MemoryNetwork;
   close(): Promise<void>;
 }
@@ -43,6 +45,7 @@ export async function startMemoryPlatform(): Promise<MemoryPlatform> {
   const folder = await mkdtemp(join(tmpdir(), "firelet-http-"));
   const store = await openSqliteStore(join(folder, "firelet.db"));
   const vms = new FakeVms();
+  const agents = new FakeAgents();
   const network = new MemoryNetwork();
   const log = pino({ level: "silent" });
   const platform = await createPlatform(
@@ -51,6 +54,7 @@ export async function startMemoryPlatform(): Promise<MemoryPlatform> {
       driver: vms,
       network,
       runtimeClient: vms,
+      agentClient: agents,
       images,
       snapshotStore: null,
       clock: systemClock,
@@ -81,6 +85,7 @@ export async function startMemoryPlatform(): Promise<MemoryPlatform> {
     app,
     platform,
     vms,
+    agents,
     network,
     async close() {
       await app.close();

@@ -1,8 +1,8 @@
 import type { FastifyPluginCallbackTypebox } from "@fastify/type-provider-typebox";
 import { ItemOf, ItemsOf, MessageResponse } from "../../api/shared.ts";
 import { VmItem, VmNetworkItem } from "../../api/vms.ts";
-import { PlatformError } from "../../core/errors.ts";
 import type { FleetVm } from "../../fleet/fleet-vm.ts";
+import { findVm } from "../../functions/find-vm.ts";
 import { inspectNetwork } from "../../functions/inspect-network.ts";
 import type { Platform } from "../../functions/platform.ts";
 import { answerOf, errorAnswers, VmParams } from "../shared-schemas.ts";
@@ -17,15 +17,10 @@ export function vmRoutes(platform: Platform, facts: DriverFacts): FastifyPluginC
   };
 }
 
-function findVm({ fleets }: Platform, idOrName: string): FleetVm {
-  const vm = fleets.vms.find(({ spec }) => spec.id === idOrName || spec.name === idOrName);
-  if (vm === undefined) throw new PlatformError("vm_not_found", `VM not found: "${idOrName}"`);
-  return vm;
-}
-
 /** Which there are, and the end of one. */
 function lifeRoutes(platform: Platform, facts: DriverFacts): FastifyPluginCallbackTypebox {
-  const { fleets } = platform;
+  const { fleets, monitor } = platform;
+  const toItem = (vm: FleetVm) => toVmItem(vm, facts, monitor.latest(vm.spec.id));
   return (app, _options, done) => {
     app.get(
       "/v1/vms",
@@ -37,7 +32,7 @@ function lifeRoutes(platform: Platform, facts: DriverFacts): FastifyPluginCallba
           response: { 200: ItemsOf(VmItem), ...errorAnswers() },
         },
       },
-      async () => ({ items: fleets.vms.map((vm) => toVmItem(vm, facts)) }),
+      async () => ({ items: fleets.vms.map(toItem) }),
     );
     app.get(
       "/v1/vms/:id",
@@ -50,7 +45,7 @@ function lifeRoutes(platform: Platform, facts: DriverFacts): FastifyPluginCallba
           response: { 200: ItemOf(VmItem), ...errorAnswers(404) },
         },
       },
-      async ({ params }) => ({ item: toVmItem(findVm(platform, params.id), facts) }),
+      async ({ params }) => ({ item: toItem(findVm(platform, params.id)) }),
     );
     app.delete(
       "/v1/vms/:id",
