@@ -1,3 +1,4 @@
+import { finished } from "node:stream/promises";
 import { styleText } from "node:util";
 
 export type Style = Parameters<typeof styleText>[0];
@@ -6,6 +7,13 @@ export type Style = Parameters<typeof styleText>[0];
 export interface OutputStream extends NodeJS.WritableStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
+}
+
+/** Of a terminal, in characters. */
+export interface TerminalSize {
+  readonly cols: number;
+  readonly rows: number;
 }
 
 /**
@@ -33,6 +41,27 @@ export class Output {
   /** Columns of the terminal; null where lines may be as long as they are. */
   get width(): number | null {
     return this.#stdout.isTTY === true ? this.#stdout.columns || null : null;
+  }
+
+  /** Of the terminal that standard output is; null where it is none. */
+  get size(): TerminalSize | null {
+    const { isTTY, columns: cols, rows } = this.#stdout;
+    return isTTY === true && cols && rows ? { cols, rows } : null;
+  }
+
+  /** Calls `take` when that changes, until it is told to stop. */
+  onResize(take: (size: TerminalSize) => void): () => void {
+    const changed = () => {
+      if (this.size !== null) take(this.size);
+    };
+    this.#stdout.on("resize", changed);
+    return () => void this.#stdout.off("resize", changed);
+  }
+
+  /** Writes everything that comes to standard output as it is; resolves, never rejects, at its end. */
+  async copy(stream: NodeJS.ReadableStream): Promise<void> {
+    stream.pipe(this.#stdout, { end: false });
+    await finished(stream, { writable: false }).catch(() => undefined);
   }
 
   /** Writes the result: as JSON with `--json`, otherwise as `render` puts it for people. */

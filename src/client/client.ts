@@ -20,7 +20,7 @@ import type {
 } from "../api/invocations.ts";
 import type { ErrorResponse, MessageResponse } from "../api/shared.ts";
 import { readEvents, type EventStream } from "./event-stream.ts";
-import type { VmItem, VmNetworkItem } from "../api/vms.ts";
+import type { VmFiguresItem, VmItem, VmNetworkItem, VmShellItem } from "../api/vms.ts";
 
 /** The manager answered, and said no. */
 export class ApiError extends Error {
@@ -83,6 +83,11 @@ export class FireletClient {
   /** `baseUrl` is where the manager listens, for instance `http://127.0.0.1:18080`. */
   constructor(baseUrl: string) {
     this.#baseUrl = baseUrl.replace(/\/+$/, "");
+  }
+
+  /** Where the manager listens, without a slash at the end. */
+  get url(): string {
+    return this.#baseUrl;
   }
 
   async createFunction(request: CreateFunctionRequest): Promise<CreateFunctionResponse> {
@@ -167,6 +172,16 @@ export class FireletClient {
   /** What it sent and received, and what it may not connect to. */
   async getVmNetwork(id: string): Promise<VmNetworkItem> {
     return this.#item({ method: "GET", path: `${vmPath(id)}/network` });
+  }
+
+  /** Its figures of the last 15 minutes, the oldest first. */
+  async listVmFigures(id: string): Promise<VmFiguresItem[]> {
+    return this.#items({ method: "GET", path: `${vmPath(id)}/metrics` });
+  }
+
+  /** Where it has a shell, and what to log in with. */
+  async getVmShell(id: string): Promise<VmShellItem> {
+    return this.#send({ method: "GET", path: `${vmPath(id)}/shell` });
   }
 
   async deleteVm(id: string): Promise<MessageResponse> {

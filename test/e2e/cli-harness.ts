@@ -14,6 +14,9 @@ interface CliOptions {
   readonly env?: Record<string, string>;
   /** Columns of the terminal that standard output is; no terminal where it is left out. */
   readonly columns?: number;
+  /** What it reads; nothing, and no end of it, where it is left out. */
+  readonly stdin?: PassThrough;
+  readonly onStdout?: (text: string) => void;
   readonly onStderr?: (text: string) => void;
   readonly services?: Partial<Services>;
 }
@@ -30,17 +33,14 @@ const noServices: Services = {
 
 /** Runs a command line in this process, without a terminal unless `columns` says so. */
 export async function cli(args: readonly string[], options: CliOptions = {}): Promise<CliRun> {
-  const { env = {}, columns, onStderr, services } = options;
-  const terminal = columns === undefined ? {} : { isTTY: true, columns };
+  const { env = {}, columns, stdin = new PassThrough(), onStdout, onStderr, services } = options;
+  const terminal = columns === undefined ? {} : { isTTY: true, columns, rows: 24 };
   const stdout = Object.assign(new PassThrough(), terminal);
   const stderr = new PassThrough();
   const said = Promise.all([text(stdout), text(stderr)]);
+  if (onStdout) stdout.on("data", (chunk: Buffer) => onStdout(chunk.toString()));
   if (onStderr) stderr.on("data", (chunk: Buffer) => onStderr(chunk.toString()));
-  const code = await runCli(
-    args,
-    { env, stdin: new PassThrough(), stdout, stderr },
-    { ...noServices, ...services },
-  );
+  const code = await runCli(args, { env, stdin, stdout, stderr }, { ...noServices, ...services });
   stdout.end();
   stderr.end();
   const [result, notes] = await said;

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import type { Cli } from "../cli.ts";
-import { localTime } from "../format.ts";
+import { byteCount, localTime } from "../format.ts";
 import { fields } from "../table.ts";
 
 export function vmsGet(cli: Cli): Command {
@@ -22,6 +22,8 @@ export function vmsGet(cli: Cli): Command {
           ["Process", vm.pid],
           ["Revision", vm.revision],
           ["Invocations running", vm.in_flight],
+          ["CPU", vm.cpu_usage_percent === null ? null : `${vm.cpu_usage_percent} %`],
+          ["Memory", vm.memory_used_bytes === null ? null : byteCount(vm.memory_used_bytes)],
           ["Started", localTime(vm.started_at)],
         ]),
       );
