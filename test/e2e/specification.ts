@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { on } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
+import { WebSocket } from "ws";
+import type { VmFiguresItem, VmItem } from "../../src/api/vms.ts";
 import { TestManager, type ManagerOptions } from "../support/manager.ts";
+import { TerminalSession } from "../support/terminal-session.ts";
+import { webTerminals } from "../support/web-terminals.ts";
 
 const fixtures = join(import.meta.dirname, "../fixtures/specification");
 const run = promisify(execFile);
@@ -33,18 +38,31 @@ export function specificationSuite(options: ManagerOptions): void {
       await rm(curlHome, { recursive: true });
     });
 
-    /** Runs a printed block of commands as it stands. */
-    const paste = async (name: string, functionId = "") => {
-      const { stdout } = await run("bash", [join(fixtures, name)], {
+    const bash = async (commands: string, functionId = "") => {
+      const { stdout } = await run("bash", ["-c", commands], {
         env: { ...process.env, CURL_HOME: curlHome, HOME: curlHome, FUNCTION_ID: functionId },
         timeout: 120_000,
       });
       return stdout;
     };
+    /** Runs a printed block of commands as it stands. */
+    const paste = async (name: string, functionId?: string) =>
+      bash(await program(name), functionId);
+    /** Runs one with the VM's id and address filled in. */
+    const pasteAbout = async ({ id, guest_ip: ip }: VmItem, name: string) =>
+      JSON.parse(
+        await bash((await program(name)).replace("{vm_id}", id).replace("{guest_ip}", ip ?? "")),
+      );
     const pasteJson = async (name: string, functionId = "") =>
       JSON.parse(await paste(name, functionId));
     const deploy = (name: string, runtime: string, code: string) =>
       manager.deploy({ name, runtime, code });
+    /** Where a printed WebSocket of a VM really is. */
+    const socketUrl = (vm: VmItem, printed: string) =>
+      printed
+        .trim()
+        .replace("{vm_id}", vm.id)
+        .replace("localhost:18080", new URL(manager.url).host);
 
     it("creates, polls, gets, lists, updates, invokes, reads logs and deletes as printed", async () => {
       const { id, ...rest } = await pasteJson("create.sh");
@@ -100,6 +118,57 @@ export function specificationSuite(options: ManagerOptions): void {
       );
       assert.deepEqual(await pasteJson("delete.sh", id), { message: "Function deleted" });
       await assert.rejects(manager.client.getFunction(id), { status: 404 });
+    });
+
+    it("shows the function's VM as printed, and its metrics as they are", async () => {
+      const { id } = await deploy("hello-world", "node", await program("node-function.js"));
+      const { items } = await pasteJson("vms.sh");
+      const vm = items.find(({ function_id: of }: VmItem) => of === id) as VmItem;
+      assert.equal(vm.name, `fn-hello-world-${id.slice(0, 8)}`);
+      const { item } = await pasteAbout(vm, "vm.sh");
+      assert.deepEqual([item.id, item.guest_ip], [vm.id, vm.guest_ip]);
+      assert.equal((await pasteAbout(vm, "health.sh")).codeLoaded, true);
+
+      const socket = new WebSocket(socketUrl(vm, await program("metrics-ws.txt")));
+      const frames: VmFiguresItem[] = [];
+      for await (const [data] of on(socket, "message", { signal: AbortSignal.timeout(30_000) })) {
+        if (frames.push(JSON.parse(String(data))) === 3) break;
+      }
+      socket.close();
+      for (const frame of frames) {
+        assert.equal(frame.vm_id, vm.id);
+        assert.ok(frame.memory_used_bytes > 2 ** 20);
+        assert.ok(frame.memory_used_bytes < frame.memory_total_bytes);
+        assert.ok(frame.cpu_usage_percent >= 0 && frame.vmm.memory_bytes > 2 ** 20);
+        const { driver } = options;
+        assert.equal(frame.guest === null, driver === "process");
+        assert.equal(frame.network_in_bytes === null, driver === "process");
+        assert.equal(frame.disk_read_bytes === null, driver === "process");
+      }
+      await manager.client.deleteFunction(id);
+    });
+
+    it("has a shell in the VM for the printed checks of the runtime server", async () => {
+      const { id } = await deploy("hello-shell", "python", await program("python-function.py"));
+      const { items } = await pasteJson("vms.sh");
+      const vm = items.find(({ function_id: of }: VmItem) => of === id) as VmItem;
+      if (options.driver === "process") {
+        assert.equal((await pasteAbout(vm, "shell.sh")).code, "no_shell");
+        return;
+      }
+      const { username, password, ws_url: wsUrl } = await pasteAbout(vm, "shell.sh");
+      const session = new TerminalSession(webTerminals(socketUrl(vm, wsUrl)), { limitMs: 60_000 });
+      await session.until(" login: ");
+      await session.type(`${username}\n`);
+      await session.until("Password: ");
+      await session.type(`${password}\n`);
+      const [status, log] = (await program("shell-checks.sh"))
+        .split("\n")
+        .filter((line) => /^[^#]/.test(line));
+      assert.equal(await session.run(status ?? ""), " * status: started\n");
+      assert.match(await session.run(log ?? ""), /^runtime-server: listening on 0\.0\.0\.0:3000\n/);
+      await session.type("exit\n");
+      assert.equal(await session.end(), 0);
     });
 
     it("answers an unknown function with 404 and an error message", async () => {
