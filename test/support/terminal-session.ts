@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import type { GuestAgent, Terminal, TerminalOptions } from "../../src/ports/guest-agent.ts";
 import { waitUntil } from "./wait-until.ts";
 
@@ -81,4 +82,24 @@ export class TerminalSession {
     await waitUntil("the terminal ends", () => status !== undefined, this.#limitMs);
     return status ?? null;
   }
+}
+
+/** Adds a line behind the first of a file in the editor, which has the whole screen. */
+export async function editInVi(
+  session: TerminalSession,
+  line: string,
+  beforeLeaving: () => Promise<void> = async () => undefined,
+): Promise<void> {
+  await session.run("cd /tmp; printf 'one\\ntwo\\n' >notes");
+  await session.type("vi notes\n");
+  // Its line at the bottom of the screen.
+  await session.until("1/2");
+  await session.type(`o${line}`);
+  await session.until(line);
+  // It waits a moment for more of what could be the code of a key.
+  await session.type("\u001b");
+  await session.until("[Modified]");
+  await beforeLeaving();
+  await session.type(":wq\n");
+  assert.equal(await session.run("cat notes"), `one\n${line}\ntwo\n`);
 }

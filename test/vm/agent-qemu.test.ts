@@ -8,23 +8,14 @@ import { QemuDriver } from "../../src/drivers/qemu/driver.ts";
 import type { GuestAgent, GuestUse } from "../../src/ports/guest-agent.ts";
 import { guestAgentSuite } from "../contract/guest-agent.ts";
 import { newDataDir, specOf } from "../contract/vm-driver.ts";
+import { assertNear, knownLoadCode, printOwnFigures } from "../support/known-load.ts";
 import { userNetwork } from "../support/networks.ts";
 import { RuntimeGuest } from "../support/runtime-guest.ts";
-import { TerminalSession } from "../support/terminal-session.ts";
+import { editInVi, TerminalSession } from "../support/terminal-session.ts";
 import { vmImages } from "../support/vm-images.ts";
 import { passTime } from "../support/wait-until.ts";
 
 const { images, skip } = await vmImages("node");
-
-/** Keeps the processor busy for a while, and holds memory from then on. */
-const code = `
-const held = [];
-async function handler({ busyMs = 0, holdMib = 0 }) {
-  if (holdMib > 0) held.push(Buffer.alloc(holdMib * 2 ** 20, 1));
-  for (const start = performance.now(); performance.now() - start < busyMs; );
-}`;
-
-const escape = "\u001b";
 
 describe("the agent in a real microVM", { skip }, async () => {
   if (images === null) return;
@@ -50,7 +41,7 @@ describe("the agent in a real microVM", { skip }, async () => {
       const readConsole = () => driver.readConsole(id);
       guest = new RuntimeGuest({ address, stop, readConsole }, 8);
       await guest.adopt();
-      await guest.deploy({ code });
+      await guest.deploy({ code: knownLoadCode });
       agent = lineAgentClient.connect(line);
     });
     after(() => guest.stop());
@@ -71,30 +62,14 @@ describe("the agent in a real microVM", { skip }, async () => {
 
     it("has an editor for the whole screen", async () => {
       const session = open();
-      await session.run("cd /tmp; printf 'one\\ntwo\\n' >notes");
-      await session.type("vi notes\n");
-      // Its line at the bottom of the screen.
-      await session.until("notes");
-      await session.until("1/2");
-      await session.type("ofrom the terminal");
-      await session.until("from the terminal");
-      // It waits a moment for more of what could be the code of a key.
-      await session.type(escape);
-      await session.until("- notes [Modified]");
-      await session.type(":wq\n");
-      assert.equal(await session.run("cat notes"), "one\nfrom the terminal\ntwo\n");
+      await editInVi(session, "from the terminal");
       await session.leave();
     });
 
     it("tells what it uses to a tenth, under a load that is known", async () => {
       const session = open();
-      const paths = "/proc/stat /proc/meminfo /proc/diskstats /proc/net/dev";
-      const status = "/proc/$(cat /run/runtime-server.pid)/status";
       /** What the guest's own files say, read at its terminal. */
-      const own = async (): Promise<GuestUse> =>
-        parseGuestUse(
-          await session.run(`for f in ${paths} ${status}; do echo "== $f"; cat $f; done`),
-        );
+      const own = async (): Promise<GuestUse> => parseGuestUse(await session.run(printOwnFigures));
 
       const idle = [await own(), await measure()] as const;
       const busy = guest.ask({ busyMs: 4_000 }, { timeoutMs: 60_000 });
@@ -125,7 +100,3 @@ describe("the agent in a real microVM", { skip }, async () => {
     });
   });
 });
-
-function assertNear(value: number, wanted: number): void {
-  assert.ok(Math.abs(value - wanted) <= 0.1 * wanted, `${value}, not about ${wanted}`);
-}

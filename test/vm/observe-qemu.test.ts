@@ -6,19 +6,12 @@ import { WebSocket } from "ws";
 import { parseGuestUse } from "../../src/agent/guest-figures.ts";
 import type { VmFiguresItem, VmItem } from "../../src/api/vms.ts";
 import { cli } from "../e2e/cli-harness.ts";
+import { assertNear, knownLoadCode, printOwnFigures } from "../support/known-load.ts";
 import { TestManager } from "../support/manager.ts";
-import { TerminalSession } from "../support/terminal-session.ts";
+import { editInVi, TerminalSession } from "../support/terminal-session.ts";
 import { describeOnQemu } from "../support/vm-images.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { webTerminals } from "../support/web-terminals.ts";
-
-/** Keeps the processor busy for a while, and holds memory from then on. */
-const code = `
-const held = [];
-async function handler({ busyMs = 0, holdMib = 0 }) {
-  if (holdMib > 0) held.push(Buffer.alloc(holdMib * 2 ** 20, 1));
-  for (const start = performance.now(); performance.now() - start < busyMs; );
-}`;
 
 await describeOnQemu((images) => {
   describe("a look into a microVM, from outside of the manager", () => {
@@ -26,7 +19,7 @@ await describeOnQemu((images) => {
     let vm: VmItem;
     before(async () => {
       manager = await TestManager.start({ driver: "qemu", images });
-      await manager.deploy({ name: "seen", runtime: "node", code, min_vms: 1 });
+      await manager.deploy({ name: "seen", runtime: "node", code: knownLoadCode, min_vms: 1 });
       [vm] = (await manager.client.listVms()) as [VmItem];
     });
     after(() => manager.stop());
@@ -55,13 +48,9 @@ await describeOnQemu((images) => {
     it("shows figures that are within a tenth of what the guest's /proc says under load", async () => {
       const session = await openShell();
       const { frames, socket } = watch();
-      const paths = "/proc/stat /proc/meminfo /proc/diskstats /proc/net/dev";
-      const status = "/proc/$(cat /run/runtime-server.pid)/status";
       /** What the guest's own files say, and the frames before. */
       const own = async () => {
-        const text = await session.run(
-          `for f in ${paths} ${status}; do echo "== $f"; cat $f; done`,
-        );
+        const text = await session.run(printOwnFigures);
         return { ...parseGuestUse(text), count: frames.length };
       };
       const busy = manager.client.invokeFunction("seen", { busyMs: 8_000, holdMib: 40 });
@@ -122,18 +111,11 @@ await describeOnQemu((images) => {
       session.terminal.resize({ columns: 120, rows: 40 });
       assert.equal(await session.run("stty size"), "40 120\n");
 
-      await session.run("cd /tmp; printf 'one\\ntwo\\n' >notes");
-      await session.type("vi notes\n");
-      await session.until("1/2");
-      await session.type("ofrom the browser");
-      await session.until("from the browser");
-      await session.type("\u001b");
-      await session.until("[Modified]");
-      // Its last line is the screen's last.
-      session.terminal.resize({ columns: 90, rows: 20 });
-      await session.until("\u001b[20;1H");
-      await session.type(":wq\n");
-      assert.equal(await session.run("cat notes"), "one\nfrom the browser\ntwo\n");
+      await editInVi(session, "from the browser", async () => {
+        // Its last line is the screen's last.
+        session.terminal.resize({ columns: 90, rows: 20 });
+        await session.until("\u001b[20;1H");
+      });
 
       await session.type("echo st''arted; while :; do :; done\n");
       await session.until("started");
@@ -182,8 +164,4 @@ await describeOnQemu((images) => {
 async function rssOf(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, "utf8");
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
-}
-
-function assertNear(value: number | undefined, wanted: number): void {
-  assert.ok(Math.abs((value ?? 0) - wanted) <= 0.1 * wanted, `${value}, not about ${wanted}`);
 }
