@@ -47,8 +47,6 @@ export class VmMonitor {
   readonly #deps: VmMonitorDeps;
   readonly #watches = new Map<string, Watch>();
   #timer: { cancel(): void } | undefined;
-  /** When those were measured last that nobody looks at. */
-  #roundAtMs = -Infinity;
   #measuring = false;
   #closed: string | undefined;
 
@@ -107,15 +105,12 @@ export class VmMonitor {
     for (const [vmId, { vm }] of this.#watches) {
       if (!present.has(vm)) this.#end(vmId, goneReason(vm));
     }
-    const roundIsDue = startMs - this.#roundAtMs >= unwatchedMs;
-    if (roundIsDue) this.#roundAtMs = startMs;
     const due = [...present]
       .map((vm) => this.#watchOf(vm))
-      .filter(({ viewers }) => roundIsDue || viewers.size > 0);
+      .filter((watch) => isDue(watch, startMs));
     await Promise.all(due.map((watch) => this.#measure(watch)));
     this.#measuring = false;
-    const everyMs = this.#anyViewers() ? watchedMs : unwatchedMs;
-    this.#schedule(Math.max(0, startMs + everyMs - clock.monotonicMs()));
+    this.#schedule(Math.max(0, startMs + watchedMs - clock.monotonicMs()));
   }
 
   async #measure(watch: Watch): Promise<void> {
@@ -181,6 +176,13 @@ export class VmMonitor {
   #anyViewers(): boolean {
     return [...this.#watches.values()].some(({ viewers }) => viewers.size > 0);
   }
+}
+
+/** A VM that has just come up has its first figures soon, whether somebody looks or not. */
+function isDue({ viewers, history, last }: Watch, nowMs: number): boolean {
+  if (viewers.size > 0 || history.length === 0 || last === null) return true;
+  // A timer may be early by a little.
+  return nowMs - last.monotonicMs >= unwatchedMs - watchedMs / 2;
 }
 
 function goneReason({ spec }: FleetVm): string {
