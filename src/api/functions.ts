@@ -1,4 +1,5 @@
 import { Type, type Static, type TSchema } from "typebox";
+import { functionDefaults } from "./function-defaults.ts";
 import { Egress, Id, Nullable, Timestamp, limit, offset } from "./shared.ts";
 
 export const FunctionStateSchema = Type.Enum(
@@ -54,20 +55,6 @@ const functionFields = {
     description: "After how long without an invocation a VM is stopped",
   }),
   egress: Egress,
-};
-
-/** What a create request may leave out, and what it then means. */
-export const functionDefaults = {
-  handler: "handler",
-  env: {},
-  vcpu: 1,
-  memory_mb: 256,
-  timeout_seconds: 30,
-  min_vms: 0,
-  max_vms: 1,
-  max_concurrency: 0,
-  idle_timeout_seconds: 600,
-  egress: "internet" as const,
 };
 
 const { name, code, ...optionalFields } = functionFields;

@@ -147,6 +147,21 @@ const figures = {
   p99_ms: milliseconds("99 of 100 took no longer"),
 };
 
+export const FunctionDayItem = Type.Object(
+  {
+    function_id: Id,
+    total: Type.Integer({ description: "Invocations, however they ended", examples: [20] }),
+    failed: Type.Integer({ description: "Those with an error or a timeout", examples: [1] }),
+    cold_starts: Type.Integer({ examples: [1] }),
+    hours: Type.Array(
+      Type.Object({ at: Timestamp, total: Type.Integer(), failed: Type.Integer() }),
+      { description: "All 24, the oldest first; the last one has only begun" },
+    ),
+  },
+  { title: "FunctionDayItem" },
+);
+export type FunctionDayItem = Static<typeof FunctionDayItem>;
+
 export const StatisticsStep = Type.Object(
   { at: { ...Timestamp, description: "When the step begins" }, ...figures },
   { title: "StatisticsStep" },

@@ -11,6 +11,7 @@ import type {
 import type { HealthResponse, HostItem, RuntimeItem } from "../api/host.ts";
 import type {
   FollowInvocationsQuery,
+  FunctionDayItem,
   InvocationEvent,
   InvocationPage,
   InvokeResponse,
@@ -133,6 +134,11 @@ export class FireletClient {
 
   async listInvocations(id: string, query: ListInvocationsQuery = {}): Promise<InvocationPage> {
     return this.#send({ method: "GET", path: `${functionPath(id)}/logs`, query });
+  }
+
+  /** The last 24 hours of all functions that were invoked in them. */
+  async listFunctionDays(): Promise<FunctionDayItem[]> {
+    return this.#items({ method: "GET", path: "/v1/stats" });
   }
 
   /** Counts, latency and a time series; of the last 24 hours unless `query` says otherwise. */

@@ -94,6 +94,17 @@ export const statisticsWindows = {
 
 export type StatisticsWindow = keyof typeof statisticsWindows;
 
+/** One function's invocations that began in one hour. */
+export interface HourCount {
+  readonly functionId: string;
+  /** When the hour begins. */
+  readonly at: Date;
+  readonly success: number;
+  readonly error: number;
+  readonly timeout: number;
+  readonly coldStarts: number;
+}
+
 /** Invocations of a stretch of time, counted; durations are of all of them, however they ended. */
 export interface InvocationFigures {
   readonly total: number;

@@ -20,6 +20,7 @@ function recorderOf() {
     readAfter: () => Promise.resolve([]),
     lastNumber: () => Promise.resolve(0),
     readStatistics: () => Promise.reject(new Error("never asked for")),
+    countByHour: () => Promise.resolve([]),
     prune: () => Promise.resolve(0),
   };
   const log = { debug() {}, info() {}, warn() {}, error: (fields: object) => errors.push(fields) };

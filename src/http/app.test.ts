@@ -312,6 +312,7 @@ describe("the HTTP API", () => {
       "/v1/functions/{id}/stats",
       "/v1/host",
       "/v1/runtimes",
+      "/v1/stats",
       "/v1/vms",
       "/v1/vms/{id}",
       "/v1/vms/{id}/console",

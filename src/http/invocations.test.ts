@@ -36,6 +36,33 @@ function record(functionId: string, ...invocations: readonly Partial<InvocationR
   }
 }
 
+describe("GET /v1/stats", () => {
+  it("counts the last 24 hours of every function, and leaves out those that were idle", async () => {
+    const hourMs = 3_600_000;
+    await create("idle");
+    const id = await create("busy");
+    const now = Date.now();
+    const ago = (hours: number) => new Date(now - hours * hourMs);
+    record(
+      id,
+      { invokedAt: ago(25) },
+      { invokedAt: ago(2) },
+      { invokedAt: ago(2), status: "timeout", coldStart: true },
+      { status: "error" },
+    );
+    const { body } = await call({ url: "/v1/stats" });
+    const [item, ...others] = body.items;
+    assert.deepEqual(others, []);
+    const { hours, ...counts } = item;
+    assert.deepEqual(counts, { function_id: id, total: 3, failed: 2, cold_starts: 1 });
+    assert.equal(hours.length, 24);
+    const begin = (time: Date) => new Date(Math.floor(time.getTime() / hourMs) * hourMs);
+    assert.deepEqual(hours.at(-3), { at: begin(ago(2)).toISOString(), total: 2, failed: 1 });
+    assert.deepEqual(hours.at(-1), { at: begin(ago(0)).toISOString(), total: 1, failed: 1 });
+    assert.equal(hours[0].at, begin(ago(23)).toISOString());
+  });
+});
+
 describe("GET /v1/functions/{id}/stats", () => {
   it("counts what was just answered, in the window's steps", async () => {
     const id = await create("counted");

@@ -1,5 +1,5 @@
+import { functionDefaults } from "../api/function-defaults.ts";
 import {
-  functionDefaults,
   type CreateFunctionRequest,
   type FunctionItem,
   type FunctionSummary,
@@ -12,6 +12,7 @@ import {
   type FollowInvocationsQuery,
   type InvocationItem,
   type InvokeResponse,
+  type FunctionDayItem,
   type StatisticsItem,
   type StatisticsStep,
 } from "../api/invocations.ts";
@@ -30,7 +31,7 @@ import { guestPort, type DriverKind } from "../core/vm.ts";
 import type { FleetVm } from "../fleet/fleet-vm.ts";
 import { egressNote } from "../functions/egress-note.ts";
 import type { Platform } from "../functions/platform.ts";
-import type { WindowStatistics } from "../functions/read-statistics.ts";
+import type { FunctionDay, WindowStatistics } from "../functions/read-statistics.ts";
 import type { FunctionChanges } from "../functions/update-function.ts";
 import type { CataloguedRuntime } from "../ports/image-catalog.ts";
 import type { NetworkFacts, NetworkUse } from "../ports/network.ts";
@@ -203,6 +204,25 @@ export function toStatisticsItem(
     ...toFigures(figures),
     series: series.map(({ at, ...ofStep }) => ({ at: at.toISOString(), ...toFigures(ofStep) })),
   };
+}
+
+export function toFunctionDayItem({ functionId, hours }: FunctionDay): FunctionDayItem {
+  const counts = hours.map(({ at, success, error, timeout }) => ({
+    at: at.toISOString(),
+    total: success + error + timeout,
+    failed: error + timeout,
+  }));
+  return {
+    function_id: functionId,
+    total: sum(counts.map(({ total }) => total)),
+    failed: sum(counts.map(({ failed }) => failed)),
+    cold_starts: sum(hours.map(({ coldStarts }) => coldStarts)),
+    hours: counts,
+  };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }
 
 function toFigures(figures: InvocationFigures): Omit<StatisticsStep, "at"> {

@@ -1,5 +1,6 @@
 import type { FunctionRecord, RevisionRecord } from "../core/function.ts";
 import type {
+  HourCount,
   InvocationFilter,
   InvocationRecord,
   InvocationStatistics,
@@ -73,6 +74,8 @@ export interface InvocationStore {
    * nearest rank) right to 0.05 %, or half a microsecond.
    */
   readStatistics(query: StatisticsQuery): Promise<InvocationStatistics>;
+  /** What was written of all functions, counted by the hours from that one on; none are empty. */
+  countByHour(from: Date): Promise<readonly HourCount[]>;
   /** Removes at most `batch` records and counts beyond the limit; resolves to how many. */
   prune(limit: RetentionLimit, now: Date, batch: number): Promise<number>;
 }

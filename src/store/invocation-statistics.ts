@@ -1,5 +1,5 @@
 import type { Kysely, SelectQueryBuilder, Transaction } from "kysely";
-import type { InvocationFigures, InvocationStatistics } from "../core/invocation.ts";
+import type { HourCount, InvocationFigures, InvocationStatistics } from "../core/invocation.ts";
 import type { StatisticsQuery } from "../ports/store.ts";
 import {
   decodeHistogram,
@@ -135,6 +135,23 @@ export async function readStatistics(
     ...figuresOf(bySteps.get(step) ?? []),
   }));
   return { ...figuresOf(decoded), series };
+}
+
+/** See `InvocationStore.countByHour`. */
+export async function countByHour(db: Kysely<Schema>, from: Date): Promise<readonly HourCount[]> {
+  const rows = await db
+    .selectFrom("invocation_statistics")
+    .select(["function_id", "at", "success", "error", "timeout", "cold_starts"])
+    .where("step", "=", "hour")
+    .where("at", ">=", from.toISOString())
+    .orderBy("at")
+    .execute();
+  return rows.map(({ function_id: functionId, at, cold_starts: coldStarts, ...counts }) => ({
+    ...counts,
+    functionId,
+    at: new Date(at),
+    coldStarts,
+  }));
 }
 
 type DecodedRow = StatisticsRow & {

@@ -1,5 +1,5 @@
 import type { Insertable, Kysely, SelectQueryBuilder, Transaction } from "kysely";
-import type { InvocationRecord, InvocationStatistics } from "../core/invocation.ts";
+import type { HourCount, InvocationRecord, InvocationStatistics } from "../core/invocation.ts";
 import type {
   InvocationPage,
   InvocationQuery,
@@ -10,6 +10,7 @@ import type {
 } from "../ports/store.ts";
 import {
   addToStatistics,
+  countByHour,
   forgetStatistics,
   pruneStatistics,
   readStatistics,
@@ -79,6 +80,10 @@ export class InvocationTable implements InvocationStore {
 
   readStatistics(query: StatisticsQuery): Promise<InvocationStatistics> {
     return readStatistics(this.#db, query);
+  }
+
+  countByHour(from: Date): Promise<readonly HourCount[]> {
+    return countByHour(this.#db, from);
   }
 
   async prune(limit: RetentionLimit, now: Date, batch: number): Promise<number> {

@@ -74,6 +74,22 @@ export function storeStatisticsSuite(subject: StoreSubject): void {
       );
     });
 
+    it("counts the hours of all functions at once", async () => {
+      const record = (functionId: string, ms: number, fields: Partial<InvocationRecord> = {}) =>
+        invocationRecord({ functionId, invokedAt: at(ms), ...fields });
+      await store.invocations.insertBatch([
+        record("a", -1),
+        record("a", 0),
+        record("a", hour - 1, { status: "error", coldStart: true }),
+        record("b", hour, { status: "timeout" }),
+      ]);
+      const none = { success: 0, error: 0, timeout: 0, coldStarts: 0 };
+      assert.deepEqual(await store.invocations.countByHour(noon), [
+        { ...none, functionId: "a", at: noon, success: 1, error: 1, coldStarts: 1 },
+        { ...none, functionId: "b", at: at(hour), timeout: 1 },
+      ]);
+    });
+
     it("counts on when the records were removed for their number", async () => {
       const records = Array.from({ length: 20 }, (_, n) =>
         invocationRecord({ functionId: "a", invokedAt: at(n * 10_000), durationMs: n }),

@@ -1,10 +1,10 @@
 import type { FastifyPluginCallbackTypebox } from "@fastify/type-provider-typebox";
-import { StatisticsItem, StatisticsQuery } from "../../api/invocations.ts";
-import { ItemOf } from "../../api/shared.ts";
+import { FunctionDayItem, StatisticsItem, StatisticsQuery } from "../../api/invocations.ts";
+import { ItemOf, ItemsOf } from "../../api/shared.ts";
 import type { Platform } from "../../functions/platform.ts";
-import { readStatistics } from "../../functions/read-statistics.ts";
+import { readDay, readStatistics } from "../../functions/read-statistics.ts";
 import { errorAnswers, FunctionParams } from "../shared-schemas.ts";
-import { toStatisticsItem } from "../wire-mapping.ts";
+import { toFunctionDayItem, toStatisticsItem } from "../wire-mapping.ts";
 
 /** How functions do: counts and latency. */
 export function statisticsRoutes(platform: Platform): FastifyPluginCallbackTypebox {
@@ -28,6 +28,19 @@ export function statisticsRoutes(platform: Platform): FastifyPluginCallbackTypeb
         const statistics = await readStatistics(platform, params.id, window);
         return { item: toStatisticsItem(window, statistics) };
       },
+    );
+    app.get(
+      "/v1/stats",
+      {
+        schema: {
+          operationId: "listFunctionDays",
+          tags: ["invocations"],
+          summary: "Count the last 24 hours of all functions, by the hour",
+          description: "Functions that were not invoked in them are left out.",
+          response: { 200: ItemsOf(FunctionDayItem) },
+        },
+      },
+      async () => ({ items: (await readDay(platform)).map(toFunctionDayItem) }),
     );
     done();
   };
