@@ -9,6 +9,7 @@ import type { UpFlags, UpServices } from "./cli/commands/up.ts";
 import type { DriverReport, ImageTools, PackageInstaller } from "./cli/machine.ts";
 import { FireletClient } from "./client/client.ts";
 import { type Config, type ConfigFlags, loadConfig } from "./config.ts";
+import { builtConsole } from "./console/built-console.ts";
 import { toDriverItem, toNetworkItem } from "./http/wire-mapping.ts";
 import { buildImages } from "./images/build-images.ts";
 import { imageBuildTools } from "./images/build-tools.ts";
@@ -48,9 +49,10 @@ export async function composeUp(flags: UpFlags, version: string): Promise<UpServ
     images: startsVms ? imageTools(config.dataDir) : null,
     whyNotListen: () => describeListening(config),
     missingTools: () => findMissingTools(startsVms ? vmTools(config) : processTools),
-    async start() {
+    console: builtConsole,
+    async start(consoleFolder) {
       const { startManager } = await import("./manager-main.ts");
-      const manager = await startManager(config, version);
+      const manager = await startManager(config, { version, consoleFolder });
       const client = new FireletClient(manager.url);
       return { url: manager.url, host: () => client.getHost(), stop: () => manager.stop() };
     },
@@ -66,6 +68,7 @@ export async function composeTest(): Promise<TestServices> {
     images: imageTools(testData),
     missingTools: () => findMissingTools([...vmTools(config), ...processTools, ...testTools]),
     prepareTools: async (report) => {
+      await builtConsole(() => report("the console"));
       if (await hasPythonPackages(...schemathesis)) return;
       report("schemathesis, from test/openapi/requirements.txt into .firelet/schemathesis");
       await installPythonPackages(...schemathesis);
@@ -211,7 +214,7 @@ function withTestFiles(args: readonly string[]): readonly string[] {
   // The runner works in the project's folder, and the user maybe not.
   return namesFile
     ? args.map((arg) => (existsSync(arg) ? resolve(arg) : arg))
-    : [...args, "src/**/*.test.ts", "test/**/*.test.ts"];
+    : [...args, "src/**/*.test.ts", "test/**/*.test.ts", "web/src/**/*.test.ts"];
 }
 
 /**

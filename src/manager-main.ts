@@ -5,7 +5,7 @@ import type { FastifyInstance } from "fastify";
 import { pino, type Logger } from "pino";
 import type { Config } from "./config.ts";
 import { messageOf, PlatformError } from "./core/errors.ts";
-import { functionDefaults } from "./api/functions.ts";
+import { functionDefaults } from "./api/function-defaults.ts";
 import { lineAgentClient } from "./agent/line-agent.ts";
 import { createDrivers, type ChosenDriver } from "./drivers/registry.ts";
 import type { HostCapacity } from "./fleet/host-budget.ts";
@@ -26,6 +26,13 @@ import { FileSnapshotStore } from "./snapshots/file-snapshot-store.ts";
 import { openSqliteStore } from "./store/sqlite-store.ts";
 import { openTelemetry } from "./telemetry/telemetry.ts";
 
+/** What is known of this Firelet before anything of it runs. */
+export interface Build {
+  readonly version: string;
+  /** Where the console was built; null where it was not. */
+  readonly consoleFolder: string | null;
+}
+
 /** A manager that listens. */
 export interface RunningManager {
   /** Where it listens, for instance `http://127.0.0.1:18080`. */
@@ -41,7 +48,10 @@ const day = 86_400_000;
  * takes up its unfinished deploys, and listens. Rejects with a message for the operator, and
  * leaves nothing behind, where that cannot be done.
  */
-export async function startManager(config: Config, version: string): Promise<RunningManager> {
+export async function startManager(
+  config: Config,
+  { version, consoleFolder }: Build,
+): Promise<RunningManager> {
   // What the manager writes is its own; what VMs must read says so where it is written.
   process.umask(0o077);
   await using undo = new AsyncDisposableStack();
@@ -57,8 +67,8 @@ export async function startManager(config: Config, version: string): Promise<Run
   const drivers = createDrivers({ dataDir, network, qemuPath, bootTimeoutMs, images });
   const chosen = await drivers.choose(config.driver);
   const { accelerator } = chosen.probe;
-  const build = { version, driver: chosen.driver.kind, accelerator };
-  const telemetry = await openTelemetry(config.telemetry, build, log);
+  const seenAs = { version, driver: chosen.driver.kind, accelerator };
+  const telemetry = await openTelemetry(config.telemetry, seenAs, log);
   undo.defer(() => telemetry.close());
   const platform = await createPlatform(
     {
@@ -82,7 +92,7 @@ export async function startManager(config: Config, version: string): Promise<Run
     network: network.facts,
   });
   for (const warning of facts.warnings) log.warn({ driver: chosen.driver.kind }, warning);
-  const app = await buildApp(platform, facts, log);
+  const app = await buildApp(platform, { ...facts, consoleFolder }, log);
   undo.defer(() => closeApp(app, shutDown(platform)));
   await reconcile(platform);
   platform.monitor.start();
@@ -192,7 +202,7 @@ function hostFacts(
   version: string,
   { driver, probe, reason }: ChosenDriver,
   { probes, capacity, network }: FoundOnHost,
-): HostFacts {
+): Omit<HostFacts, "consoleFolder"> {
   const { accelerator, isolation, notes } = probe;
   return {
     version,

@@ -7,6 +7,7 @@ import type { HostFacts } from "./host-facts.ts";
 import { installJsonBody } from "./json-body.ts";
 import { installOriginGuard } from "./origin-guard.ts";
 import { openapiInfo } from "./openapi.ts";
+import { installConsole } from "./routes/console.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { documentRoutes } from "./routes/document.ts";
 import { functionRoutes } from "./routes/functions.ts";
@@ -70,6 +71,7 @@ export async function buildApp(
   await app.register(hostRoutes(platform, host));
   await app.register(metricsRoutes(platform));
   await app.register(docsRoutes());
+  await installConsole(app, host.consoleFolder);
   await app.register(documentRoutes(() => app.swagger()));
   return app;
 }

@@ -13,4 +13,6 @@ export interface HostFacts {
   readonly warnings: readonly string[];
   readonly probes: readonly { readonly kind: DriverKind; readonly probe: VmProbe }[];
   readonly capacity: HostItem["capacity"];
+  /** Where the console was built; null where it was not. */
+  readonly consoleFolder: string | null;
 }

@@ -71,6 +71,7 @@ function composeUp(machine: Machine, fields: Partial<UpServices> = {}) {
     images: machine.images,
     whyNotListen: async () => null,
     missingTools: () => [squashfs, qemu],
+    console: async () => "/console",
     start: async () => {
       machine.did.push("start");
       return {
@@ -127,12 +128,22 @@ describe("firelet up", () => {
   test("says what runs, how isolated it is, and what to try", async () => {
     const { stdout } = await cli(["up"], { services: composeUp(createMachine({ built: true })) });
     assert.match(stdout, /^Firelet 1\.2\.3 is up$/m);
-    assert.match(stdout, /^Address +http:\/\/127\.0\.0\.1:1$/m);
+    assert.match(stdout, /^Console +http:\/\/127\.0\.0\.1:1$/m);
     assert.match(stdout, /^Accelerator +tcg$/m);
     assert.match(stdout, /^Isolation .*QEMU does not promise to contain hostile code/m);
     assert.match(stdout, /^Data +\/data$/m);
     assert.match(stdout, /^Warning: QEMU promises no isolation here$/m);
     assert.match(stdout, /curl -X POST http:\/\/127\.0\.0\.1:1\/v1\/functions /);
+  });
+
+  test("runs without a console where that cannot be built, and says why", async () => {
+    const services = composeUp(createMachine({ built: true }), {
+      console: () => Promise.reject(new Error("EACCES: permission denied")),
+    });
+    const { code, stdout, stderr } = await cli(["up"], { services });
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /Warning: there will be no console: EACCES: permission denied/);
+    assert.match(stdout, /^Address +http:\/\/127\.0\.0\.1:1$/m);
   });
 
   test("installs nothing where nothing is missing, and brings images up to date", async () => {

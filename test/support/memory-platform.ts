@@ -78,6 +78,7 @@ export async function startMemoryPlatform(): Promise<MemoryPlatform> {
     warnings: [],
     probes: [],
     capacity: { cpus: 1, memory_mb: 1024, vms: 100, vm_memory_mb: 100_000 },
+    consoleFolder: null,
   };
   const app = await buildApp(platform, host, log);
   await checkAnswers(app);

@@ -37,7 +37,10 @@ export interface UpServices {
   /** Why the address cannot be listened on, in a sentence for the user; null where it can. */
   whyNotListen(): Promise<string | null>;
   missingTools(): readonly MissingTool[];
-  start(): Promise<StartedManager>;
+  /** The folder with the console; built, and then said, where the sources have changed. */
+  console(onBuild: () => void): Promise<string>;
+  /** `consoleFolder` is null where there is no console to serve. */
+  start(consoleFolder: string | null): Promise<StartedManager>;
 }
 
 export function up(cli: Cli, compose: (flags: UpFlags) => Promise<UpServices>): Command {
@@ -56,14 +59,31 @@ export function up(cli: Cli, compose: (flags: UpFlags) => Promise<UpServices>): 
       if (problem !== null) throw new CliError(problem);
       await installMissing(cli, services.missingTools(), services);
       if (services.images) await prepareImages(cli, services.images);
-      await runUntilSignal(cli, services);
+      await runUntilSignal(cli, services, await prepareConsole(cli, services));
     });
 }
 
-async function runUntilSignal({ out }: Cli, services: UpServices): Promise<void> {
+/** Functions run without a console too: in a folder of somebody else it cannot be built. */
+async function prepareConsole({ out }: Cli, services: UpServices): Promise<string | null> {
+  try {
+    return await services.console(() => out.note("Building the console …"));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    out.note(`${out.paint("yellow", "Warning")}: there will be no console: ${why}`);
+    return null;
+  }
+}
+
+async function runUntilSignal(
+  { out }: Cli,
+  services: UpServices,
+  consoleFolder: string | null,
+): Promise<void> {
   using first = nextSignal();
-  const manager = await services.start();
-  greet(out, { url: manager.url, host: await manager.host(), dataDir: services.dataDir });
+  const manager = await services.start(consoleFolder);
+  const { dataDir } = services;
+  const host = await manager.host();
+  greet(out, { url: manager.url, host, dataDir, hasConsole: consoleFolder !== null });
   const signal = await first.received;
   out.note(`${signal}: letting running invocations finish; once more ends at once`);
   using second = nextSignal();
@@ -79,13 +99,14 @@ interface Running {
   readonly url: string;
   readonly host: HostItem;
   readonly dataDir: string;
+  readonly hasConsole: boolean;
 }
 
 /** What runs, how isolated it is, and what to try next. */
-function greet(out: Output, { url, host, dataDir }: Running): void {
+function greet(out: Output, { url, host, dataDir, hasConsole }: Running): void {
   const runtimes = host.runtimes.map(({ interpreter }) => interpreter).join(", ");
   const facts = fields([
-    ["Address", url],
+    [hasConsole ? "Console" : "Address", url],
     ["API", `${url}/docs`],
     ["Driver", `${host.driver}: ${host.driver_reason}`],
     ["Accelerator", host.accelerator],

@@ -1,0 +1,43 @@
+import { lazy, type ReactNode, Suspense } from "react";
+import { Skeleton } from "../../ui/notices.tsx";
+
+export interface CodeEditorProps {
+  /** The runtime, which says what language it is. */
+  readonly runtime: string;
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+  /** What the guest said of this code, with the place in it. */
+  readonly error?: string | null;
+  /** Ctrl-S and Ctrl-Enter, or Command on a Mac. */
+  readonly onSave?: () => void;
+  readonly onTest?: () => void;
+}
+
+export interface CodeDifferenceProps {
+  readonly runtime: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+const Editor = lazy(async () => ({ default: (await import("./code-mirror.tsx")).CodeMirror }));
+const Difference = lazy(async () => ({
+  default: (await import("./code-mirror.tsx")).CodeMirrorDifference,
+}));
+
+/** An editor for a function's code; CodeMirror comes with the first one. */
+export function CodeEditor(props: CodeEditorProps): ReactNode {
+  return (
+    <Suspense fallback={<Skeleton height={420} />}>
+      <Editor {...props} />
+    </Suspense>
+  );
+}
+
+/** What is different between two states of a function's code. */
+export function CodeDifference(props: CodeDifferenceProps): ReactNode {
+  return (
+    <Suspense fallback={<Skeleton height={300} />}>
+      <Difference {...props} />
+    </Suspense>
+  );
+}

@@ -1,0 +1,82 @@
+import { useMutation } from "@tanstack/react-query";
+import { Play } from "lucide-react";
+import type { ReactNode } from "react";
+import { client, functionCan, type FunctionSummary } from "../api.ts";
+import { Button } from "./button.tsx";
+import { InvokeResult } from "./invoke-result.tsx";
+import { JsonEditor, jsonProblem } from "./json-editor.tsx";
+import { ErrorNotice } from "./notices.tsx";
+import { useSavedEvents } from "./saved-events.ts";
+
+/** Why a function cannot be invoked now; null where it can. */
+export function whyNotInvoke(item: FunctionSummary): string | null {
+  const permission = functionCan("invoke", item.state);
+  if (permission === "now") return null;
+  if (permission === "wait") return "It can be invoked when it is deployed";
+  return "Its deploy failed: there is nothing to invoke";
+}
+
+/** Calls a function with an event, which is kept in this browser, and shows how that ended. */
+export function InvokePanel({ item }: { readonly item: FunctionSummary }): ReactNode {
+  const saved = useSavedEvents(item.id);
+  const invoke = useMutation({
+    mutationFn: (event: string) => client.invokeFunction(item.id, JSON.parse(event)),
+  });
+  const reason = whyNotInvoke(item) ?? (jsonProblem(saved.text) && "The event is not JSON");
+  return (
+    <form
+      className="stack"
+      onSubmit={(submit) => {
+        submit.preventDefault();
+        if (reason === null && !invoke.isPending) invoke.mutate(saved.text);
+      }}
+    >
+      <JsonEditor label="Event" value={saved.text} onChange={saved.setText} />
+      <div className="toolbar">
+        <Button
+          type="submit"
+          variant="primary"
+          disabledReason={invoke.isPending ? "It is running" : reason}
+        >
+          <Play size={15} aria-hidden /> {invoke.isPending ? "Running …" : "Invoke"}
+        </Button>
+        <SavedEvents saved={saved} />
+      </div>
+      {invoke.error && <ErrorNotice error={invoke.error} />}
+      {invoke.data && <InvokeResult result={invoke.data} />}
+    </form>
+  );
+}
+
+function SavedEvents({ saved }: { readonly saved: ReturnType<typeof useSavedEvents> }): ReactNode {
+  const { names, name } = saved;
+  const save = () => {
+    const wanted = window.prompt("Name of this event", name ?? "");
+    if (wanted !== null && wanted.trim() !== "") saved.save(wanted.trim());
+  };
+  return (
+    <>
+      {names.length > 0 && (
+        <select
+          className="input"
+          aria-label="Saved events"
+          value={name ?? ""}
+          onChange={(event) => saved.choose(event.target.value)}
+        >
+          <option value="">Saved events …</option>
+          {names.map((each) => (
+            <option key={each}>{each}</option>
+          ))}
+        </select>
+      )}
+      <Button size="small" variant="quiet" onClick={save}>
+        Save event
+      </Button>
+      {name !== null && (
+        <Button size="small" variant="quiet" onClick={() => saved.remove()}>
+          Forget “{name}”
+        </Button>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,32 @@
+import type { ReactNode } from "react";
+import type { InvokeResponse } from "../api.ts";
+import { CodeBlock, LogLines } from "./code-block.tsx";
+import { formatDuration } from "./format.ts";
+import { StatusBadge } from "./states.tsx";
+
+/** How an invocation ended: what it answered or why it failed, and what it printed. */
+export function InvokeResult({ result }: { readonly result: InvokeResponse }): ReactNode {
+  const { status, logs, error, error_type: type, stack } = result;
+  return (
+    <section className="invoke-result" aria-label="Result" aria-live="polite">
+      <div className="toolbar">
+        <StatusBadge status={status} />
+        <span>{formatDuration(result.duration_ms)}</span>
+        {result.cold_start && <span className="badge tone-calm">Cold start</span>}
+        <span className="subtle">
+          Request <code>{result.request_id}</code>
+        </span>
+      </div>
+      {status === "success" ? (
+        <CodeBlock label="Response" text={JSON.stringify(result.response, null, 2)} />
+      ) : (
+        <CodeBlock label="Error" text={[`${type}: ${error}`, stack].filter(Boolean).join("\n\n")} />
+      )}
+      {logs.length > 0 && (
+        <CodeBlock label="Logs" text={logs.join("\n")}>
+          <LogLines lines={logs} />
+        </CodeBlock>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,50 @@
+import { useState } from "react";
+
+/** What is kept of one function's events. */
+interface Kept {
+  /** What is written now. */
+  readonly text: string;
+  readonly saved: Readonly<Record<string, string>>;
+}
+
+const first: Kept = { text: '{\n  "name": "World"\n}', saved: {} };
+
+/** The events of a function that this browser keeps: the one that is written, and those with names. */
+export function useSavedEvents(functionId: string) {
+  const key = `firelet.events.${functionId}`;
+  const [kept, setKept] = useState(() => read(key));
+  const [name, setName] = useState<string | null>(null);
+  const keep = (next: Kept) => {
+    setKept(next);
+    localStorage.setItem(key, JSON.stringify(next));
+  };
+  return {
+    text: kept.text,
+    names: Object.keys(kept.saved).toSorted(),
+    /** Of the saved event that was chosen last, where there is one. */
+    name,
+    setText: (text: string) => keep({ ...kept, text }),
+    choose(chosen: string) {
+      const text = kept.saved[chosen];
+      setName(text === undefined ? null : chosen);
+      if (text !== undefined) keep({ ...kept, text });
+    },
+    save(wanted: string) {
+      setName(wanted);
+      keep({ ...kept, saved: { ...kept.saved, [wanted]: kept.text } });
+    },
+    remove() {
+      const { [name ?? ""]: _, ...others } = kept.saved;
+      setName(null);
+      keep({ ...kept, saved: others });
+    },
+  };
+}
+
+function read(key: string): Kept {
+  try {
+    return { ...first, ...(JSON.parse(localStorage.getItem(key) ?? "{}") as Partial<Kept>) };
+  } catch {
+    return first;
+  }
+}
