@@ -1,23 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { chromium, type Browser, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
+import { launchBrowser } from "../support/browser.ts";
 import { TestManager } from "../support/manager.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { skipWithout } from "../support/test-tools.ts";
-import { findProgram } from "../../src/os/find-program.ts";
-
-const program = findProgram("chromium");
-/** Root has no sandbox; the rest keeps the browser from asking anybody anything by itself. */
-const flags = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 describe("the page /docs in Chromium", { skip: skipWithout("chromium") }, () => {
   let manager: TestManager;
@@ -25,7 +12,7 @@ describe("the page /docs in Chromium", { skip: skipWithout("chromium") }, () => 
   before(async () => {
     [manager, browser] = await Promise.all([
       TestManager.start({ driver: "process" }),
-      chromium.launch({ executablePath: program ?? "", args: flags }),
+      launchBrowser(),
     ]);
     const code = "async function handler(event) { return { message: `Hello, ${event.name}!` }; }";
     await manager.deploy({ name: "hello", runtime: "node", code });
@@ -45,7 +32,7 @@ describe("the page /docs in Chromium", { skip: skipWithout("chromium") }, () => 
     page.on("console", (message) => {
       if (["error", "warning"].includes(message.type())) complaints.push(message.text());
     });
-    await page.goto(`${manager.url}/`);
+    await page.goto(`${manager.url}/docs`);
     await page.getByText("List functions, newest first").waitFor();
     return { page, asked, complaints };
   };
