@@ -91,6 +91,7 @@ export const InvocationItem = Type.Object(
     vm_id: Nullable(Id),
     error: Nullable(Type.String()),
     error_type: Nullable(Type.String()),
+    stack: Nullable(Type.String({ description: "Where it threw, cut at 8 KiB" })),
     logs: Type.Array(Type.String()),
     event: Type.String({ description: "JSON text, cut at 8 KiB", examples: ['{"name":"World"}'] }),
     response: Nullable(Type.String({ description: "JSON text, cut at 8 KiB" })),

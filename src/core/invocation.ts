@@ -45,6 +45,8 @@ export interface InvocationRecord {
   readonly vmId: string | null;
   readonly error: string | null;
   readonly errorType: string | null;
+  /** Where it threw, cut; null where it did not, or nobody knows. */
+  readonly stack: string | null;
   readonly logs: readonly string[];
   readonly event: string;
   readonly response: string | null;

@@ -133,6 +133,7 @@ function keep(
   result: Omit<InvocationResult, "vmId"> & { vmId: string | null },
 ): void {
   const { record, requestId, eventJson, invokedAt } = attempt;
+  const { stack = null } = result.failure ?? {};
   const kept: InvocationRecord = {
     id: platform.clock.newId(),
     functionId: record.id,
@@ -143,6 +144,7 @@ function keep(
     vmId: result.vmId,
     error: result.failure?.message ?? null,
     errorType: result.failure?.type ?? null,
+    stack: stack === null ? null : cutText(stack, invocationLimits.historyBytes),
     logs: result.logs,
     event: cutText(eventJson, invocationLimits.historyBytes),
     response:

@@ -174,6 +174,7 @@ export function toInvocationItem(record: InvocationRecord): InvocationItem {
     vm_id: record.vmId,
     error: record.error,
     error_type: record.errorType,
+    stack: record.stack,
     logs: [...record.logs],
     event: record.event,
     response: record.response,

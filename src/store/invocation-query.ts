@@ -85,6 +85,7 @@ export function toRecord(row: Selectable<InvocationsTable>): InvocationRecord {
     vmId: row.vm_id,
     error: row.error,
     errorType: row.error_type,
+    stack: row.stack,
     logs: JSON.parse(row.logs) as string[],
     event: row.event,
     response: row.response,

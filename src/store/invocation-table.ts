@@ -191,6 +191,7 @@ function toRow(record: InvocationRecord): Insertable<InvocationsTable> {
     vm_id: record.vmId,
     error: record.error,
     error_type: record.errorType,
+    stack: record.stack,
     logs: JSON.stringify(record.logs),
     event: record.event,
     response: record.response,

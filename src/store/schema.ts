@@ -52,6 +52,7 @@ export interface InvocationsTable {
   vm_id: string | null;
   error: string | null;
   error_type: string | null;
+  stack: string | null;
   logs: string;
   event: string;
   response: string | null;

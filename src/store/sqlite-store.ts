@@ -8,6 +8,7 @@ import { revisionFateMigration } from "./migrations/0002-revision-fate.ts";
 import { functionEgressMigration } from "./migrations/0003-function-egress.ts";
 import { invocationStatisticsMigration } from "./migrations/0004-invocation-statistics.ts";
 import { invocationOrderMigration } from "./migrations/0005-invocation-order.ts";
+import { invocationStackMigration } from "./migrations/0006-invocation-stack.ts";
 import { nodeSqliteDialect } from "./node-sqlite-dialect.ts";
 import type { Schema } from "./schema.ts";
 
@@ -18,6 +19,7 @@ const migrations: Record<string, Migration> = {
   "0003-function-egress": functionEgressMigration,
   "0004-invocation-statistics": invocationStatisticsMigration,
   "0005-invocation-order": invocationOrderMigration,
+  "0006-invocation-stack": invocationStackMigration,
 };
 
 /** Opens the database file, brings its tables up to date, and rejects where that fails. */

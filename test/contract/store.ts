@@ -168,6 +168,7 @@ export function storeSuite(subject: StoreSubject): void {
         status: "error",
         error: "boom",
         errorType: "TypeError",
+        stack: "TypeError: boom\n    at handler (handler.js:2:9)",
         logs: ["one", "two"],
         response: null,
         coldStart: true,

@@ -44,6 +44,7 @@ export function invocationRecord(fields: Partial<InvocationRecord>): InvocationR
     vmId: "v",
     error: null,
     errorType: null,
+    stack: null,
     logs: [],
     event: "{}",
     response: "{}",

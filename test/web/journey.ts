@@ -104,6 +104,17 @@ export function journeySuite(options: ManagerOptions): void {
       await page.getByText("Revision 2 does not load.").waitFor({ state: "detached" });
     });
 
+    it("is told where a call threw", async () => {
+      await manager.client.invokeFunction("journey", null);
+      await tab("Invocations").click();
+      const row = page.getByRole("row").filter({ hasText: "Error" });
+      await row.getByRole("button").click();
+      await page
+        .getByLabel("Error", { exact: true })
+        .getByText(/handler\.js:2:/)
+        .waitFor();
+    });
+
     it("rolls back", async () => {
       await tab("Revisions").click();
       const rows = page.getByRole("listitem").filter({ hasText: "Compare" });

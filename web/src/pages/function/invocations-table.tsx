@@ -90,7 +90,7 @@ function Row({ item, isOpen, toggle }: RowProps): ReactNode {
 }
 
 function Details({ item }: { readonly item: InvocationItem }): ReactNode {
-  const { event, response, error, error_type: type, logs } = item;
+  const { event, response, error, error_type: type, stack, logs } = item;
   return (
     <div className="stack">
       <p className="subtle">
@@ -107,7 +107,10 @@ function Details({ item }: { readonly item: InvocationItem }): ReactNode {
         {error === null ? (
           <CodeBlock label="Response" text={prettyJson(response ?? "null")} />
         ) : (
-          <CodeBlock label="Error" text={`${type}: ${error}`} />
+          <CodeBlock
+            label="Error"
+            text={[`${type}: ${error}`, stack].filter(Boolean).join("\n\n")}
+          />
         )}
       </div>
       {logs.length > 0 ? (
