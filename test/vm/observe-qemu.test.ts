@@ -97,7 +97,10 @@ await describeOnQemu((images) => {
       for (const frames of rest) assert.deepEqual(frames, told);
       const times = (told ?? []).map(({ timestamp }) => Date.parse(timestamp));
       assert.equal(times.length, 25);
-      assert.deepEqual(times.toSorted((a, b) => a - b), times);
+      assert.deepEqual(
+        times.toSorted((a, b) => a - b),
+        times,
+      );
       // A second apart, but for a host that stands still for a while.
       const passedMs = (times.at(-1) ?? 0) - (times[0] ?? 0);
       assert.ok(passedMs > 23_000, `24 frames in ${passedMs} ms`);

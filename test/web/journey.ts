@@ -58,13 +58,23 @@ export function journeySuite(options: ManagerOptions): void {
     });
 
     it("invokes it", async () => {
-      await page.getByLabel("Event").fill('{"name": ');
+      await page.getByLabel("Event", { exact: true }).fill('{"name": ');
       await page.getByText(/^Not JSON: /).waitFor();
       assert.equal(await button(/^Invoke/).getAttribute("aria-disabled"), "true");
-      await page.getByLabel("Event").fill('{"name": "Ada"}');
+      await page.getByLabel("Event", { exact: true }).fill('{"name": "Ada"}');
       await button(/^Invoke/).click();
       await result().getByText("Hello, Ada!").waitFor();
       await result().getByText("Greeting Ada").waitFor();
+    });
+
+    it("keeps events that it is called with", async () => {
+      await button("Save event").click();
+      await page.getByLabel("Name", { exact: true }).fill("ada");
+      await page.keyboard.press("Enter");
+      await page.reload();
+      await page.getByLabel("Event", { exact: true }).fill("{}");
+      await page.getByLabel("Saved events").selectOption("ada");
+      assert.equal(await page.getByLabel("Event", { exact: true }).inputValue(), '{"name": "Ada"}');
     });
 
     it("reads its history and logs", async () => {
@@ -83,6 +93,8 @@ export function journeySuite(options: ManagerOptions): void {
     it("breaks it, is told where, and goes on serving", async () => {
       await tab("Code").click();
       await write("async function handler(event) {\n  return {;\n}\n");
+      // The editor sees that by itself, before anything is deployed.
+      await page.locator(".cm-lint-marker-warning").waitFor();
       await deploy();
       await page.getByText("Revision 2 does not load.").waitFor();
       await page

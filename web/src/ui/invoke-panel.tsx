@@ -1,8 +1,10 @@
 import { useMutation } from "@tanstack/react-query";
 import { Play } from "lucide-react";
-import type { ReactNode } from "react";
+import { type ReactNode, useState } from "react";
 import { client, functionCan, type FunctionSummary } from "../api.ts";
 import { Button } from "./button.tsx";
+import { Dialog } from "./dialog.tsx";
+import { Field } from "./fields.tsx";
 import { InvokeResult } from "./invoke-result.tsx";
 import { JsonEditor, jsonProblem } from "./json-editor.tsx";
 import { ErrorNotice } from "./notices.tsx";
@@ -48,12 +50,11 @@ export function InvokePanel({ item }: { readonly item: FunctionSummary }): React
   );
 }
 
-function SavedEvents({ saved }: { readonly saved: ReturnType<typeof useSavedEvents> }): ReactNode {
+type SavedEventsProps = { readonly saved: ReturnType<typeof useSavedEvents> };
+
+function SavedEvents({ saved }: SavedEventsProps): ReactNode {
   const { names, name } = saved;
-  const save = () => {
-    const wanted = window.prompt("Name of this event", name ?? "");
-    if (wanted !== null && wanted.trim() !== "") saved.save(wanted.trim());
-  };
+  const [naming, setNaming] = useState(false);
   return (
     <>
       {names.length > 0 && (
@@ -69,7 +70,7 @@ function SavedEvents({ saved }: { readonly saved: ReturnType<typeof useSavedEven
           ))}
         </select>
       )}
-      <Button size="small" variant="quiet" onClick={save}>
+      <Button size="small" variant="quiet" onClick={() => setNaming(true)}>
         Save event
       </Button>
       {name !== null && (
@@ -77,6 +78,49 @@ function SavedEvents({ saved }: { readonly saved: ReturnType<typeof useSavedEven
           Forget “{name}”
         </Button>
       )}
+      {naming && <SaveDialog saved={saved} onClose={() => setNaming(false)} />}
     </>
+  );
+}
+
+function SaveDialog({
+  saved,
+  onClose,
+}: SavedEventsProps & { readonly onClose: () => void }): ReactNode {
+  const [name, setName] = useState(saved.name ?? "");
+  const wanted = name.trim();
+  const save = () => {
+    saved.save(wanted);
+    onClose();
+  };
+  return (
+    <Dialog title="Save this event" open onClose={onClose}>
+      <Field label="Name" hint="This browser keeps it, for this function">
+        {(parts) => (
+          <input
+            {...parts}
+            className="input"
+            value={name}
+            onChange={({ target }) => setName(target.value)}
+            onKeyDown={(event) => {
+              // A dialog is in the form of the page, for React; its Enter is not the form's.
+              if (event.key !== "Enter") return;
+              event.preventDefault();
+              if (wanted !== "") save();
+            }}
+          />
+        )}
+      </Field>
+      <div className="actions">
+        <Button onClick={onClose}>Cancel</Button>
+        <Button
+          variant="primary"
+          disabledReason={wanted === "" ? "It has no name yet" : null}
+          onClick={save}
+        >
+          Save
+        </Button>
+      </div>
+    </Dialog>
   );
 }
