@@ -11,7 +11,7 @@ export type {
   RevisionItem,
   UpdateFunctionRequest,
 } from "../../src/api/functions.ts";
-export type { DriverItem, HostItem } from "../../src/api/host.ts";
+export type { DriverItem, HostItem, RuntimeItem } from "../../src/api/host.ts";
 export type {
   FunctionDayItem,
   InvocationItem,

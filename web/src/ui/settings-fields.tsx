@@ -40,14 +40,32 @@ export function settingsOf(item: FunctionItem): SettingsDraft {
 }
 
 /** The same as a request wants it. */
-export function toRequest({ env, ...settings }: SettingsDraft) {
-  const named = env.filter(([name]) => name !== "");
-  return { ...settings, env: Object.fromEntries(named) };
+export function toRequest({ env, egress, ...settings }: SettingsDraft) {
+  const list = Array.isArray(egress)
+    ? egress.map((line) => line.trim()).filter((line) => line !== "")
+    : egress;
+  return { ...settings, egress: list, env: toEnv(env) };
 }
 
-export interface SettingsProps {
-  readonly value: SettingsDraft;
-  readonly onChange: (value: SettingsDraft) => void;
+/** Variables as a request wants them; a row without a name is none. */
+export function toEnv(env: SettingsDraft["env"]): Record<string, string> {
+  return Object.fromEntries(env.filter(([name]) => name !== ""));
+}
+
+/** What is wrong with the names of variables; null where nothing is. */
+function envProblem(env: SettingsDraft["env"]): string | null {
+  const names = env.map(([name]) => name).filter((name) => name !== "");
+  const strange = names.find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
+  if (strange !== undefined) {
+    return `“${strange}” is no name: letters, digits and _ make one, and no digit begins it`;
+  }
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  return twice === undefined ? null : `${twice} is there twice: the last one holds`;
+}
+
+export interface SettingsProps<T = SettingsDraft> {
+  readonly value: T;
+  readonly onChange: (value: T) => void;
   /** What the manager has against a field, by its name. */
   readonly problems?: Readonly<Record<string, string>>;
 }
@@ -102,10 +120,36 @@ function NumberFields({
   );
 }
 
+/** What is called in the code. */
+export function HandlerField<T extends Pick<SettingsDraft, "handler">>({
+  value,
+  onChange,
+  problems = {},
+}: SettingsProps<T>): ReactNode {
+  return (
+    <Field label="Handler" hint="function, or module.function" problem={problems["handler"]}>
+      {(parts) => (
+        <input
+          {...parts}
+          className="input"
+          value={value.handler}
+          spellCheck={false}
+          onChange={({ target }) => onChange({ ...value, handler: target.value })}
+        />
+      )}
+    </Field>
+  );
+}
+
 /** Environment variables. */
-export function EnvFields({ value, onChange, problems = {} }: SettingsProps): ReactNode {
+export function EnvFields<T extends Pick<SettingsDraft, "env">>({
+  value,
+  onChange,
+  problems = {},
+}: SettingsProps<T>): ReactNode {
   const { env } = value;
   const set = (next: SettingsDraft["env"]) => onChange({ ...value, env: next });
+  const problem = envProblem(env) ?? problems["env"];
   return (
     <fieldset className="plain-fieldset">
       <legend>Environment</legend>
@@ -134,7 +178,7 @@ export function EnvFields({ value, onChange, problems = {} }: SettingsProps): Re
           </Button>
         </div>
       ))}
-      {problems["env"] !== undefined && <p className="problem">{problems["env"]}</p>}
+      {problem !== undefined && <p className="problem">{problem}</p>}
       <div>
         <Button size="small" onClick={() => set([...env, ["", ""]])}>
           <Plus size={14} aria-hidden /> Add a variable

@@ -1,17 +1,11 @@
 import { Toast } from "@base-ui/react/toast";
 import type { ReactNode } from "react";
-import { describeError } from "./notices.tsx";
 
 const manager = Toast.createToastManager();
 
 /** Says that something was done. */
 export function toast(title: string): void {
   manager.add({ title });
-}
-
-/** Says that something could not be done, and why. */
-export function toastError(title: string, error: unknown): void {
-  manager.add({ title, description: describeError(error), type: "error", timeout: 12_000 });
 }
 
 /** Where they appear; screen readers are told of them. */
@@ -30,7 +24,7 @@ export function Toasts(): ReactNode {
 function List(): ReactNode {
   const { toasts } = Toast.useToastManager();
   return toasts.map((item) => (
-    <Toast.Root key={item.id} toast={item} className="toast" data-type={item.type}>
+    <Toast.Root key={item.id} toast={item} className="toast">
       <Toast.Title render={<h3 />} />
       <Toast.Description className="subtle" />
     </Toast.Root>

@@ -8,9 +8,6 @@ export interface CodeEditorProps {
   readonly onChange: (value: string) => void;
   /** What the guest said of this code, with the place in it. */
   readonly error?: string | null;
-  /** Ctrl-S and Ctrl-Enter, or Command on a Mac. */
-  readonly onSave?: () => void;
-  readonly onTest?: () => void;
 }
 
 export interface CodeDifferenceProps {

@@ -23,6 +23,7 @@ import {
 } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { placeOf } from "./error-place.ts";
+import { languageNameOf } from "./templates.ts";
 
 /** Colours are variables of theme.css, which follow the theme by themselves. */
 const highlighting = HighlightStyle.define([
@@ -71,13 +72,34 @@ const look = EditorView.theme({
     border: "1px solid var(--border)",
   },
   ".cm-changedLine": { backgroundColor: "var(--ok-soft) !important" },
-  ".cm-deletedChunk": { backgroundColor: "var(--bad-soft) !important" },
+  "&.cm-merge-a .cm-changedLine, .cm-deletedChunk": {
+    backgroundColor: "var(--bad-soft) !important",
+  },
+  // What is changed within a line is underlined too: colours alone do not say it.
+  ".cm-changedText, &.cm-merge-a .cm-changedText, .cm-deletedChunk .cm-deletedText": {
+    background: "none",
+    textDecoration: "underline",
+    textDecorationThickness: "2px",
+    textUnderlineOffset: "3px",
+  },
+  ".cm-collapsedLines": {
+    padding: "4px 12px",
+    background: "var(--surface-2)",
+    color: "var(--text-2)",
+    fontFamily: "var(--font)",
+  },
 });
 
+/** How the code of a runtime is read: as plain text where nobody has said how. */
 function languageOf(runtime: string): Extension {
-  return runtime.startsWith("python")
-    ? [python(), indentUnit.of("    ")]
-    : [javascript({ typescript: true }), indentUnit.of("  ")];
+  switch (languageNameOf(runtime)) {
+    case "python":
+      return [python(), indentUnit.of("    ")];
+    case "node":
+      return [javascript({ typescript: true }), indentUnit.of("  ")];
+    case null:
+      return indentUnit.of("  ");
+  }
 }
 
 /** What an editor and a difference have in common. */

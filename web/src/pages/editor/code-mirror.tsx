@@ -1,7 +1,7 @@
-import { unifiedMergeView } from "@codemirror/merge";
-import { EditorState } from "@codemirror/state";
-import { EditorView, keymap } from "@codemirror/view";
-import { type ReactNode, useEffect, useRef } from "react";
+import { MergeView, unifiedMergeView } from "@codemirror/merge";
+import { EditorState, type Extension } from "@codemirror/state";
+import { EditorView } from "@codemirror/view";
+import { type ReactNode, useEffect, useRef, useSyncExternalStore } from "react";
 import { placeOf } from "./error-place.ts";
 import type { CodeDifferenceProps, CodeEditorProps } from "./code-editor.tsx";
 import { reading, setGuestError, writing } from "./code-mirror-setup.ts";
@@ -24,10 +24,6 @@ export function CodeMirror(props: CodeEditorProps): ReactNode {
       state: EditorState.create({
         doc: latest.current.value,
         extensions: [
-          keymap.of([
-            { key: "Mod-s", run: () => call(latest.current.onSave), preventDefault: true },
-            { key: "Mod-Enter", run: () => call(latest.current.onTest), preventDefault: true },
-          ]),
           writing(runtime),
           EditorView.updateListener.of((update) => {
             if (update.docChanged) latest.current.onChange(update.state.doc.toString());
@@ -62,32 +58,57 @@ export function CodeMirror(props: CodeEditorProps): ReactNode {
   return <div ref={place} className="code-editor" />;
 }
 
-function call(what: (() => void) | undefined): boolean {
-  what?.();
-  return true;
-}
-
 /** A difference, of which what is the same is folded; `CodeDifference` loads it. */
-export function CodeMirrorDifference({ runtime, before, after }: CodeDifferenceProps): ReactNode {
+export function CodeMirrorDifference(props: CodeDifferenceProps): ReactNode {
+  const { runtime, before, after } = props;
   const place = useRef<HTMLDivElement>(null);
+  const isWide = useSyncExternalStore(listenToWidth, () => wide.matches);
   useEffect(() => {
     const parent = place.current;
     if (parent === null) return undefined;
-    const editor = new EditorView({
-      parent,
-      doc: after,
-      extensions: [
-        reading(runtime),
-        EditorState.readOnly.of(true),
-        EditorView.contentAttributes.of({ "aria-label": "Difference", tabindex: "0" }),
-        unifiedMergeView({
-          original: before,
-          mergeControls: false,
-          collapseUnchanged: { margin: 3, minSize: 6 },
-        }),
-      ],
-    });
-    return () => editor.destroy();
-  }, [runtime, before, after]);
-  return <div ref={place} className="code-editor code-difference" />;
+    const show = isWide ? sideBySide : oneColumn;
+    const view = show(parent, { runtime, before, after });
+    return () => view.destroy();
+  }, [runtime, before, after, isWide]);
+  return (
+    <div ref={place} className="code-editor code-difference" role="group" aria-label="Difference" />
+  );
+}
+
+/** Where there is room for two columns of code. */
+const wide = matchMedia("(width >= 1000px)");
+
+function listenToWidth(listener: () => void): () => void {
+  wide.addEventListener("change", listener);
+  return () => wide.removeEventListener("change", listener);
+}
+
+const collapseUnchanged = { margin: 3, minSize: 6 };
+
+function readOnly(runtime: string, label: string): Extension {
+  return [
+    reading(runtime),
+    EditorState.readOnly.of(true),
+    EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),
+  ];
+}
+
+function sideBySide(parent: HTMLElement, { runtime, before, after }: CodeDifferenceProps) {
+  return new MergeView({
+    parent,
+    a: { doc: before, extensions: readOnly(runtime, "Before") },
+    b: { doc: after, extensions: readOnly(runtime, "After") },
+    collapseUnchanged,
+  });
+}
+
+function oneColumn(parent: HTMLElement, { runtime, before, after }: CodeDifferenceProps) {
+  return new EditorView({
+    parent,
+    doc: after,
+    extensions: [
+      readOnly(runtime, "Changes"),
+      unifiedMergeView({ original: before, mergeControls: false, collapseUnchanged }),
+    ],
+  });
 }

@@ -1,116 +1,127 @@
 import "./editor.css";
-import { useMutation } from "@tanstack/react-query";
 import { Rocket } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { client, type FunctionItem } from "../../api.ts";
+import { functionQuery, queryClient } from "../../queries.ts";
 import { Button } from "../../ui/button.tsx";
 import { DeployProgress, isDeploying } from "../../ui/deploy-progress.tsx";
-import { Dialog } from "../../ui/dialog.tsx";
 import { whyNotInvoke } from "../../ui/invoke-panel.tsx";
 import { ErrorNotice, Notice } from "../../ui/notices.tsx";
 import { Card } from "../../ui/page.tsx";
 import { useSavedEvents } from "../../ui/saved-events.ts";
+import { EnvFields, HandlerField, problemsOf, toEnv } from "../../ui/settings-fields.tsx";
+import { Ago } from "../../ui/time.tsx";
 import { toast } from "../../ui/toasts.tsx";
-import { useDraft } from "../../ui/use-draft.ts";
 import { useFunction } from "../function/use-function.ts";
-import { CodeDifference, CodeEditor } from "./code-editor.tsx";
-import { assertDeployed, deployed, DeployError } from "./deploy.ts";
-import { TestCard } from "./test-card.tsx";
-
-/** Code that is written, and the revision that it was begun from. */
-interface Draft {
-  readonly code: string;
-  readonly revision: number;
-}
+import { useCodeDraft } from "./code-draft.ts";
+import { CodeEditor } from "./code-editor.tsx";
+import { useDeploy } from "./deploy.ts";
+import { DifferenceDialog } from "./difference-dialog.tsx";
+import { ShortcutsHint, useShortcuts } from "./shortcuts.tsx";
+import { eventProblem, TestCard } from "./test-card.tsx";
 
 /** A function's code: change it, see what is different, deploy it and try it. */
 export function CodePage(): ReactNode {
   const item = useFunction();
-  const { draft, keep, drop } = useDraft<Draft>(`code.${item.id}`);
-  const [reviewing, setReviewing] = useState(false);
-  const code = draft?.code ?? item.code;
-  const changed = code !== item.code;
+  // Another function is another draft.
+  return <CodeOf key={item.id} item={item} />;
+}
+
+function CodeOf({ item }: { readonly item: FunctionItem }): ReactNode {
+  const draft = useCodeDraft(item);
+  const { written, isChanged } = draft;
   const events = useSavedEvents(item.id);
-  const deploy = useDeploy({ item, code, changed, event: events.text, drop });
-  const busy = deploy.isPending || isDeploying(item) ? "It is being deployed" : null;
-  const test = () => busy === null && deploy.mutate(true);
+  const deploy = useDeploy({
+    send: () => sendChanges(item, draft),
+    target: item.id,
+    event: events.text,
+    onServing: (now, tests) => !tests && toast(`Revision ${now.revision} serves`),
+  });
+  const [reviewing, setReviewing] = useState(false);
+  const busy = deploy.busy ?? (isDeploying(item) ? "It is being deployed" : null);
+  const whyNotSave = busy ?? (isChanged ? null : "Nothing is changed");
+  const whyNotTest = busy ?? (isChanged ? null : whyNotInvoke(item)) ?? eventProblem(events.text);
+  const review = () => whyNotSave === null && setReviewing(true);
+  const test = () => whyNotTest === null && deploy.start(true);
+  useShortcuts({ onSave: review, onTest: test });
   return (
     <div className="page">
       <DeployProgress item={item} />
       {item.last_error !== null && <LoadError item={item} error={item.last_error} />}
-      {deploy.error && !(deploy.error instanceof DeployError) && (
-        <ErrorNotice error={deploy.error} />
-      )}
-      {changed && draft !== null && <Unsaved item={item} draft={draft} drop={drop} />}
+      {deploy.error && <ErrorNotice error={deploy.error} />}
       <div className="editor-grid">
         <Card>
           <div className="stack">
             <CodeEditor
               runtime={item.runtime}
-              value={code}
-              error={changed ? null : item.last_error}
-              onChange={(next) => {
-                if (next === item.code) drop();
-                else keep({ code: next, revision: draft?.revision ?? item.revision });
-              }}
-              onSave={() => changed && setReviewing(true)}
-              onTest={test}
+              value={written.code}
+              error={written.code === item.code ? item.last_error : null}
+              onChange={(code) => draft.set({ code })}
             />
-            <div className="actions">
-              <Button
-                variant="primary"
-                disabledReason={busy ?? (changed ? null : "Nothing is changed")}
-                onClick={() => setReviewing(true)}
-              >
+            <div className="toolbar">
+              <Button variant="primary" disabledReason={whyNotSave} onClick={review}>
                 <Rocket size={15} aria-hidden /> Review and deploy
               </Button>
+              <Unsaved item={item} draft={draft} quiet={busy !== null} />
             </div>
+            <ShortcutsHint save="reviews" test="tests" />
           </div>
         </Card>
-        <TestCard
-          event={events.text}
-          setEvent={events.setText}
-          label={changed ? "Deploy and test" : "Test"}
-          reason={busy ?? (changed ? null : whyNotInvoke(item))}
-          onTest={test}
-          result={deploy.data ?? undefined}
-        />
+        <div className="page">
+          <TestCard
+            event={events.text}
+            setEvent={events.setText}
+            label={isChanged ? "Deploy and test" : "Test"}
+            phase={deploy.phase}
+            reason={whyNotTest}
+            onTest={test}
+            result={deploy.result}
+          />
+          <EntryCard draft={draft} error={deploy.error} />
+        </div>
       </div>
       <DifferenceDialog
         title="What will change"
         item={item}
-        code={code}
+        after={{ ...written, env: toEnv(written.env) }}
         open={reviewing}
         onClose={() => setReviewing(false)}
-        onDeploy={() => deploy.mutate(false)}
+        onDeploy={() => deploy.start(false)}
       />
     </div>
   );
 }
 
-interface DeployParts {
-  readonly item: FunctionItem;
-  readonly code: string;
-  readonly changed: boolean;
-  readonly event: string;
-  readonly drop: () => void;
+type DraftParts = ReturnType<typeof useCodeDraft>;
+
+/** What is accepted is no draft any more, whether it loads or not: it is the newest revision. */
+async function sendChanges(item: FunctionItem, parts: DraftParts): Promise<string | null> {
+  const { draft, changes, isChanged, settle } = parts;
+  if (!isChanged) return null;
+  const accepted = await client.updateFunction(item.id, changes);
+  queryClient.setQueryData(functionQuery(item.name).queryKey, accepted);
+  settle(draft, accepted);
+  return accepted.name;
 }
 
-/** Deploys what is written, where that is something new, and tests it where that is wanted. */
-function useDeploy({ item, code, changed, event, drop }: DeployParts) {
-  return useMutation({
-    mutationFn: async (test: boolean) => {
-      if (changed) {
-        await client.updateFunction(item.id, { code });
-        const now = await deployed(item.name);
-        // What was deployed is no draft any more, also where it does not load: it is the newest code.
-        drop();
-        assertDeployed(now);
-        if (!test) toast(`Revision ${now.revision} serves`);
-      }
-      return test ? client.invokeFunction(item.id, JSON.parse(event)) : null;
-    },
-  });
+/** What is called of the code, and with which variables. */
+function EntryCard({
+  draft,
+  error,
+}: {
+  readonly draft: DraftParts;
+  readonly error: unknown;
+}): ReactNode {
+  const { handler, env } = draft.written;
+  const problems = problemsOf(error);
+  return (
+    <Card title="Handler and environment">
+      <div className="stack">
+        <HandlerField value={{ handler }} onChange={draft.set} problems={problems} />
+        <EnvFields value={{ env }} onChange={draft.set} problems={problems} />
+      </div>
+    </Card>
+  );
 }
 
 function LoadError({
@@ -131,68 +142,41 @@ function LoadError({
 
 interface UnsavedProps {
   readonly item: FunctionItem;
-  readonly draft: Draft;
-  readonly drop: () => void;
+  readonly draft: DraftParts;
+  /** Whether something is under way that changes the function, too. */
+  readonly quiet: boolean;
 }
 
-function Unsaved({ item, draft, drop }: UnsavedProps): ReactNode {
+function Unsaved({ item, draft: parts, quiet }: UnsavedProps): ReactNode {
   const [comparing, setComparing] = useState(false);
-  const moved = item.revision !== draft.revision;
+  const { draft, written, isChanged, isOutdated, drop } = parts;
+  if (draft === null || !isChanged || quiet) return null;
   return (
-    <Notice tone="calm">
-      <p>
-        Your changes are not deployed. This browser keeps them.
-        {moved && ` Meanwhile somebody has deployed revision ${item.revision}.`}
+    <>
+      <Button onClick={drop}>Discard</Button>
+      <p className="subtle">
+        Your changes are not deployed. This browser keeps them, begun <Ago time={draft.since} />.
       </p>
-      <div className="actions">
-        <Button size="small" onClick={() => setComparing(true)}>
-          Show the difference
-        </Button>
-        <Button size="small" onClick={drop}>
-          Discard them
-        </Button>
-      </div>
+      {isOutdated && (
+        <Notice tone="progress">
+          <p>
+            Meanwhile somebody has deployed revision {item.revision}. To deploy what you have
+            written replaces it.
+          </p>
+          <div className="actions">
+            <Button size="small" onClick={() => setComparing(true)}>
+              Show the difference
+            </Button>
+          </div>
+        </Notice>
+      )}
       <DifferenceDialog
         title="What is changed"
         item={item}
-        code={draft.code}
+        after={{ ...written, env: toEnv(written.env) }}
         open={comparing}
         onClose={() => setComparing(false)}
       />
-    </Notice>
-  );
-}
-
-interface DifferenceDialogProps {
-  readonly title: string;
-  readonly item: FunctionItem;
-  /** What is written. */
-  readonly code: string;
-  readonly open: boolean;
-  readonly onClose: () => void;
-  /** What is written can be deployed from here where this is given. */
-  readonly onDeploy?: () => void;
-}
-
-function DifferenceDialog(props: DifferenceDialogProps): ReactNode {
-  const { title, item, code, open, onClose, onDeploy } = props;
-  return (
-    <Dialog title={title} open={open} onClose={onClose} wide>
-      <CodeDifference runtime={item.runtime} before={item.code} after={code} />
-      <div className="actions">
-        <Button onClick={onClose}>{onDeploy ? "Back to the editor" : "Close"}</Button>
-        {onDeploy && (
-          <Button
-            variant="primary"
-            onClick={() => {
-              onClose();
-              onDeploy();
-            }}
-          >
-            <Rocket size={15} aria-hidden /> Deploy
-          </Button>
-        )}
-      </div>
-    </Dialog>
+    </>
   );
 }

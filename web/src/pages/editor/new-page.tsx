@@ -1,76 +1,91 @@
 import "./editor.css";
-import { useMutation, useQuery } from "@tanstack/react-query";
-import { Link, useNavigate } from "@tanstack/react-router";
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { Rocket } from "lucide-react";
 import { type ReactNode, useState } from "react";
-import { client, type FunctionItem } from "../../api.ts";
-import { functionQuery, runtimesQuery } from "../../queries.ts";
+import { client, type FunctionItem, type FunctionSummary, type RuntimeItem } from "../../api.ts";
+import { functionQuery, functionsQuery, runtimesQuery } from "../../queries.ts";
 import { Button, ButtonLink } from "../../ui/button.tsx";
-import { DeployProgress } from "../../ui/deploy-progress.tsx";
-import { Field } from "../../ui/fields.tsx";
-import { ErrorNotice, Notice } from "../../ui/notices.tsx";
+import { DeployProgress, isDeploying } from "../../ui/deploy-progress.tsx";
+import { ErrorNotice, Loading, Notice } from "../../ui/notices.tsx";
 import { Card, PageHeader } from "../../ui/page.tsx";
 import {
   EgressFields,
   EnvFields,
-  newSettings,
+  HandlerField,
   problemsOf,
   ScalingFields,
   type SettingsDraft,
   SizeFields,
-  toRequest,
 } from "../../ui/settings-fields.tsx";
-import { toast } from "../../ui/toasts.tsx";
-import { useDraft } from "../../ui/use-draft.ts";
 import { CodeEditor } from "./code-editor.tsx";
-import { assertDeployed, deployed, DeployError } from "./deploy.ts";
-import { templatesOf } from "./templates.ts";
-import { TestCard } from "./test-card.tsx";
-
-/** A function that is not there yet, as it is written. */
-interface Draft {
-  readonly name: string;
-  readonly runtime: string;
-  readonly template: string;
-  readonly code: string;
-  readonly event: string;
-  readonly settings: SettingsDraft;
-}
+import { useDeploy } from "./deploy.ts";
+import { nameProblem } from "./function-name.ts";
+import { type NewDraft, requestOf, useNewDraft } from "./new-draft.ts";
+import { Choices } from "./new-choices.tsx";
+import { ShortcutsHint, useShortcuts } from "./shortcuts.tsx";
+import { eventProblem, TestCard } from "./test-card.tsx";
 
 /** Write a function, deploy it, and see how it does. */
 export function NewFunctionPage(): ReactNode {
-  const { draft: kept, keep, drop } = useDraft<Draft>("new");
-  const draft = kept ?? firstDraft("node");
-  const [id, setId] = useState<string | null>(null);
-  const { data: item } = useQuery({ ...functionQuery(id ?? ""), enabled: id !== null });
-  const deploy = useDeploy({ draft, id, setId, drop });
-  const set = (fields: Partial<Draft>) => keep({ ...draft, ...fields });
-  const problems = problemsOf(deploy.error);
-  const busy = deploy.isPending ? "It is being deployed" : null;
-  const failed = item?.last_error ?? null;
+  const { data: functions, error } = useQuery(functionsQuery);
+  const { data: runtimes, error: noRuntimes } = useQuery(runtimesQuery);
   return (
     <div className="page">
+      {functions && runtimes ? (
+        <NewFunction functions={functions} runtimes={runtimes} />
+      ) : (
+        <>
+          <PageHeader title="New function" above={<Link to="/functions">Functions</Link>} />
+          {(error ?? noRuntimes) ? <ErrorNotice error={error ?? noRuntimes} /> : <Loading />}
+        </>
+      )}
+    </div>
+  );
+}
+
+interface NewFunctionProps {
+  readonly functions: readonly FunctionSummary[];
+  readonly runtimes: readonly RuntimeItem[];
+}
+
+function NewFunction(props: NewFunctionProps): ReactNode {
+  const { item, now, parts, deploy, problems, whyNotSave, whyNotTest } = useNewFunction(props);
+  const { draft, set, isChanged } = parts;
+  const save = () => whyNotSave === null && deploy.start(false);
+  const test = () => whyNotTest === null && deploy.start(true);
+  useShortcuts({ onSave: save, onTest: test });
+  const isNew = item === null;
+  return (
+    <>
       <PageHeader title="New function" above={<Link to="/functions">Functions</Link>}>
-        {kept !== null && id === null && <Button onClick={drop}>Discard</Button>}
-        <Button variant="primary" disabledReason={busy} onClick={() => deploy.mutate(false)}>
-          <Rocket size={15} aria-hidden /> {id === null ? "Create" : "Deploy again"}
+        {parts.isKept && isNew && <Button onClick={parts.drop}>Discard</Button>}
+        <Button variant="primary" disabledReason={whyNotSave} onClick={save}>
+          <Rocket size={15} aria-hidden /> {isNew ? "Create" : "Deploy again"}
         </Button>
       </PageHeader>
-      {deploy.error && !(deploy.error instanceof DeployError) && (
-        <ErrorNotice error={deploy.error} />
-      )}
-      {item && <Outcome item={item} />}
+      {deploy.error && <ErrorNotice error={deploy.error} />}
+      {now && <Outcome item={now} />}
       <div className="editor-grid">
         <Card>
           <div className="stack">
-            <Choices draft={draft} set={set} fixed={id !== null} problem={problems["name"]} />
+            <Choices
+              draft={draft}
+              parts={parts}
+              runtimes={props.runtimes}
+              fixed={!isNew}
+              problem={problems["name"]}
+            />
             <CodeEditor
               runtime={draft.runtime}
               value={draft.code}
-              error={failed}
+              error={now?.code === draft.code ? now.last_error : null}
               onChange={(code) => set({ code })}
-              onSave={() => busy === null && deploy.mutate(false)}
-              onTest={() => busy === null && deploy.mutate(true)}
+            />
+            {problems["code"] !== undefined && <p className="problem">{problems["code"]}</p>}
+            <ShortcutsHint
+              save={isNew ? "creates" : "deploys"}
+              test={isNew ? "creates and tests" : "tests"}
             />
           </div>
         </Card>
@@ -78,10 +93,11 @@ export function NewFunctionPage(): ReactNode {
           <TestCard
             event={draft.event}
             setEvent={(event) => set({ event })}
-            label={id === null ? "Create and test" : "Deploy and test"}
-            reason={busy}
-            onTest={() => deploy.mutate(true)}
-            result={deploy.data ?? undefined}
+            label={isNew ? "Create and test" : isChanged ? "Deploy and test" : "Test"}
+            phase={deploy.phase}
+            reason={whyNotTest}
+            onTest={test}
+            result={deploy.result}
           />
           <Card title="Settings">
             <SettingsForm
@@ -92,46 +108,56 @@ export function NewFunctionPage(): ReactNode {
           </Card>
         </div>
       </div>
-    </div>
+    </>
   );
 }
 
-interface DeployParts {
-  readonly draft: Draft;
-  readonly id: string | null;
-  readonly setId: (id: string) => void;
-  readonly drop: () => void;
-}
-
-/** Creates the function, or updates the one that was created here, and tests it where that is wanted. */
-function useDeploy({ draft, id, setId, drop }: DeployParts) {
-  const navigate = useNavigate();
-  return useMutation({
-    mutationFn: async (test: boolean) => {
-      const { name, runtime, code, settings } = draft;
-      const request = { name, code, ...toRequest(settings) };
-      const own = id ?? (await client.createFunction({ ...request, runtime })).id;
-      setId(own);
-      if (id !== null) await client.updateFunction(id, request);
-      assertDeployed(await deployed(own));
-      if (test) return client.invokeFunction(own, JSON.parse(draft.event));
-      drop();
-      toast(`${name} is ready`);
-      await navigate({ to: "/functions/$function", params: { function: name } });
-      return null;
+/** The function that is written, what became of it, and what can be done with it now. */
+function useNewFunction({ functions, runtimes }: NewFunctionProps) {
+  /** As the manager accepted it last. */
+  const [item, setItem] = useState<FunctionItem | null>(null);
+  const taken = new Set(functions.filter(({ id }) => id !== item?.id).map(({ name }) => name));
+  const parts = useNewDraft({ runtimes, taken, item });
+  const { draft, isChanged } = parts;
+  const known = useQuery({ ...functionQuery(item?.id ?? ""), enabled: item !== null });
+  const now = known.data ?? item;
+  const deploy = useDeploy({
+    send: async () => {
+      if (!isChanged) return null;
+      const accepted = await sendFunction(draft, item);
+      parts.accept();
+      setItem(accepted);
+      return accepted.id;
     },
+    target: item?.id ?? null,
+    event: draft.event,
   });
+  // While it is being created its own name is there already.
+  const wrongName = deploy.busy === null ? nameProblem(draft.name, taken) : null;
+  const problems: Readonly<Record<string, string>> = {
+    ...problemsOf(deploy.error),
+    ...(wrongName !== null && { name: wrongName }),
+  };
+  const reason = deploy.busy ?? wrongName ?? (draft.code === "" ? "There is no code" : null);
+  const isBroken = !isChanged && now?.state === "error";
+  return {
+    item,
+    now,
+    parts,
+    deploy,
+    problems,
+    whyNotSave: reason ?? (isChanged ? null : "Nothing is changed"),
+    whyNotTest:
+      reason ?? (isBroken ? "It does not load: change it" : null) ?? eventProblem(draft.event),
+  };
 }
 
-function firstDraft(runtime: string, template = templatesOf(runtime)[0]): Draft {
-  return {
-    name: template?.functionName ?? "hello",
-    runtime,
-    template: template?.name ?? "",
-    code: template?.code ?? "",
-    event: JSON.stringify(template?.event ?? {}, null, 2),
-    settings: newSettings,
-  };
+/** Creates the function, or updates the one that was created here. */
+async function sendFunction(draft: NewDraft, item: FunctionItem | null): Promise<FunctionItem> {
+  const { runtime, ...fields } = requestOf(draft);
+  if (item !== null) return client.updateFunction(item.id, fields);
+  const { id } = await client.createFunction({ ...fields, runtime });
+  return client.getFunction(id);
 }
 
 function Outcome({ item }: { readonly item: FunctionItem }): ReactNode {
@@ -143,79 +169,16 @@ function Outcome({ item }: { readonly item: FunctionItem }): ReactNode {
       </Notice>
     );
   }
-  if (item.state !== "ready") return <DeployProgress item={item} />;
+  if (isDeploying(item)) return <DeployProgress item={item} />;
   return (
     <Notice tone="calm">
-      <p>{item.name} is ready.</p>
+      <p role="status">{item.name} is ready. Test it here, or go to its page.</p>
       <div className="actions">
         <ButtonLink to="/functions/$function" params={{ function: item.name }} size="small">
           Open it
         </ButtonLink>
       </div>
     </Notice>
-  );
-}
-
-interface ChoicesProps {
-  readonly draft: Draft;
-  readonly set: (fields: Partial<Draft>) => void;
-  /** Whether the function is there, and keeps its runtime. */
-  readonly fixed: boolean;
-  readonly problem: string | undefined;
-}
-
-function Choices({ draft, set, fixed, problem }: ChoicesProps): ReactNode {
-  const { data: runtimes = [] } = useQuery(runtimesQuery);
-  const choose = (runtime: string, name?: string) => {
-    const template = templatesOf(runtime).find((each) => each.name === name);
-    const { settings } = draft;
-    set({ ...firstDraft(runtime, template), settings });
-  };
-  return (
-    <div className="field-grid">
-      <Field label="Name" problem={problem}>
-        {(parts) => (
-          <input
-            {...parts}
-            className="input"
-            value={draft.name}
-            spellCheck={false}
-            onChange={({ target }) => set({ name: target.value })}
-          />
-        )}
-      </Field>
-      <Field label="Runtime">
-        {(parts) => (
-          <select
-            {...parts}
-            className="input"
-            value={draft.runtime}
-            disabled={fixed}
-            onChange={({ target }) => choose(target.value)}
-          >
-            {runtimes.map(({ name, interpreter }) => (
-              <option key={name} value={name}>
-                {interpreter}
-              </option>
-            ))}
-          </select>
-        )}
-      </Field>
-      <Field label="Begin with">
-        {(parts) => (
-          <select
-            {...parts}
-            className="input"
-            value={draft.template}
-            onChange={({ target }) => choose(draft.runtime, target.value)}
-          >
-            {templatesOf(draft.runtime).map(({ name }) => (
-              <option key={name}>{name}</option>
-            ))}
-          </select>
-        )}
-      </Field>
-    </div>
   );
 }
 
@@ -226,20 +189,9 @@ interface FormProps {
 }
 
 function SettingsForm(props: FormProps): ReactNode {
-  const { value, problems, onChange } = props;
   return (
     <div className="stack">
-      <Field label="Handler" problem={problems["handler"]}>
-        {(parts) => (
-          <input
-            {...parts}
-            className="input"
-            value={value.handler}
-            spellCheck={false}
-            onChange={({ target }) => onChange({ ...value, handler: target.value })}
-          />
-        )}
-      </Field>
+      <HandlerField {...props} />
       <SizeFields {...props} />
       <details className="more">
         <summary>Scaling, environment, network</summary>

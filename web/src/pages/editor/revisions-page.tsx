@@ -1,19 +1,19 @@
 import "./editor.css";
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { Undo2 } from "lucide-react";
+import { CircleCheck, CircleX, LoaderCircle, type LucideIcon, Undo2 } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { client, type FunctionItem, type RevisionItem } from "../../api.ts";
-import { revisionsQuery } from "../../queries.ts";
+import { functionQuery, queryClient, revisionsQuery } from "../../queries.ts";
 import { Button } from "../../ui/button.tsx";
 import { DeployProgress } from "../../ui/deploy-progress.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { formatBytes } from "../../ui/format.ts";
-import { ErrorNotice, Loading } from "../../ui/notices.tsx";
+import { ErrorNotice, Loading, Notice } from "../../ui/notices.tsx";
 import { Card } from "../../ui/page.tsx";
 import { Ago } from "../../ui/time.tsx";
-import { toast, toastError } from "../../ui/toasts.tsx";
+import { toast } from "../../ui/toasts.tsx";
 import { useFunction } from "../function/use-function.ts";
-import { CodeDifference } from "./code-editor.tsx";
+import { Comparison } from "./difference-dialog.tsx";
 
 /** What is kept of a function's past, and the way back to it. */
 export function RevisionsPage(): ReactNode {
@@ -28,7 +28,7 @@ export function RevisionsPage(): ReactNode {
       {revisions === undefined && !error && <Loading />}
       {revisions && (
         <Card flush>
-          <ol>
+          <ol aria-label="Revisions">
             {revisions.map((revision) => (
               <li key={revision.revision} className="revision-row">
                 <Revision revision={revision} onShow={() => setShown(revision)} />
@@ -58,17 +58,19 @@ function Revision({ revision, onShow }: RevisionProps): ReactNode {
   const { deployed_at: served, error, deployed, wanted } = revision;
   return (
     <>
-      <strong>Revision {revision.revision}</strong>
-      {deployed && <span className="badge tone-ok">Serving</span>}
+      <h2>Revision {revision.revision}</h2>
+      {deployed && <Mark tone="ok" icon={CircleCheck} text="Serving" />}
       {wanted && !deployed && error === null && (
-        <span className="badge tone-progress">Deploying</span>
+        <Mark tone="progress" icon={LoaderCircle} text="Deploying" />
       )}
-      {error !== null && <span className="badge tone-bad">Failed</span>}
+      {error !== null && <Mark tone="bad" icon={CircleX} text="Failed" />}
+      {wanted && <span className="badge tone-calm">Newest</span>}
       <div className="when">
-        <span className="subtle">
-          <Ago time={revision.created_at} />, {formatBytes(new Blob([revision.code]).size)},{" "}
-          {served === null ? "never served" : "served"}
-        </span>
+        <p className="subtle">
+          Made <Ago time={revision.created_at} />,{" "}
+          {served === null ? "never served" : "first served "}
+          {served !== null && <Ago time={served} />} · {formatBytes(sizeOf(revision.code))}
+        </p>
         {error !== null && <p className="problem">{error.split("\n")[0]}</p>}
       </div>
       <Button size="small" onClick={onShow}>
@@ -79,6 +81,25 @@ function Revision({ revision, onShow }: RevisionProps): ReactNode {
   );
 }
 
+interface MarkProps {
+  readonly tone: "ok" | "progress" | "bad";
+  readonly icon: LucideIcon;
+  readonly text: string;
+}
+
+function Mark({ tone, icon: Icon, text }: MarkProps): ReactNode {
+  return (
+    <span className={`badge tone-${tone}`}>
+      <Icon size={14} aria-hidden className={tone === "progress" ? "spin" : undefined} />
+      {text}
+    </span>
+  );
+}
+
+function sizeOf(text: string): number {
+  return new TextEncoder().encode(text).length;
+}
+
 interface RevisionDialogProps {
   readonly item: FunctionItem;
   readonly revision: RevisionItem;
@@ -86,38 +107,43 @@ interface RevisionDialogProps {
   readonly onClose: () => void;
 }
 
+/** What rolling back to a revision would change, and the button that does it. */
 function RevisionDialog({ item, revision, serving, onClose }: RevisionDialogProps): ReactNode {
   const rollback = useMutation({
     mutationFn: () => client.rollbackFunction(item.id, revision.revision),
-    onSuccess: () => {
+    onSuccess: (accepted) => {
+      queryClient.setQueryData(functionQuery(item.name).queryKey, accepted);
       toast(`Going back to revision ${revision.revision}`);
       onClose();
     },
-    onError: (error) => toastError("It cannot be rolled back", error),
   });
+  const whyNot = revision.wanted ? "It is the newest already" : null;
   return (
     <Dialog title={`Revision ${revision.revision}`} open onClose={onClose} wide>
       <p className="subtle">
         {serving === undefined || revision.deployed
           ? "This is its code."
-          : `What is different from revision ${serving.revision}, which serves.`}
+          : `From revision ${serving.revision}, which serves, to this one.`}
       </p>
-      <CodeDifference
-        runtime={item.runtime}
-        before={serving?.code ?? revision.code}
-        after={revision.code}
-      />
+      {revision.error !== null && (
+        <Notice tone="bad">
+          <strong>It did not load.</strong>
+          <pre>{revision.error}</pre>
+        </Notice>
+      )}
+      <Comparison runtime={item.runtime} before={serving ?? revision} after={revision} />
+      {rollback.error && <ErrorNotice error={rollback.error} />}
+      {whyNot === null && (
+        <p className="subtle">
+          To roll back deploys it again, as revision {item.revision + 1}. All others stay, and what
+          serves goes on until then.
+        </p>
+      )}
       <div className="actions">
         <Button onClick={onClose}>Close</Button>
         <Button
           variant="primary"
-          disabledReason={
-            revision.wanted
-              ? "It is the newest already"
-              : rollback.isPending
-                ? "It is being rolled back"
-                : null
-          }
+          disabledReason={rollback.isPending ? "It is being rolled back" : whyNot}
           onClick={() => rollback.mutate()}
         >
           <Undo2 size={15} aria-hidden /> Roll back to it

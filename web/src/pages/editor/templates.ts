@@ -1,3 +1,11 @@
+/** The languages that runtimes are written for, as far as they are known here. */
+type LanguageName = "node" | "python";
+
+/** The language of a runtime; null where it is none of ours. */
+export function languageNameOf(runtime: string): LanguageName | null {
+  return (["node", "python"] as const).find((name) => runtime.startsWith(name)) ?? null;
+}
+
 /** A function to begin with. */
 export interface Template {
   readonly name: string;
@@ -8,8 +16,7 @@ export interface Template {
   readonly event: unknown;
 }
 
-/** By the language of the runtime. */
-const templates: Readonly<Record<"node" | "python", readonly Template[]>> = {
+const templates: Readonly<Record<LanguageName, readonly Template[]>> = {
   node: [
     {
       name: "Hello",
@@ -18,6 +25,23 @@ const templates: Readonly<Record<"node" | "python", readonly Template[]>> = {
       code: `async function handler(event) {
   console.log("Greeting", event.name);
   return { message: \`Hello, \${event.name}!\` };
+}
+`,
+    },
+    {
+      name: "Data processing",
+      functionName: "statistics",
+      event: { numbers: [1, 2, 3, 6] },
+      code: `async function handler({ numbers = [] }) {
+  if (numbers.length === 0) return { count: 0 };
+  const sorted = numbers.toSorted((a, b) => a - b);
+  const sum = numbers.reduce((total, number) => total + number, 0);
+  return {
+    count: numbers.length,
+    mean: sum / numbers.length,
+    smallest: sorted.at(0),
+    largest: sorted.at(-1),
+  };
 }
 `,
     },
@@ -57,6 +81,32 @@ export function handler({ text }: Event) {
     requestId: context.requestId,
     greeting: process.env.GREETING ?? "set GREETING in the environment",
   };
+}
+`,
+    },
+    {
+      name: "Start and snapshot",
+      functionName: "remember",
+      event: {},
+      code: `import { randomUUID } from "node:crypto";
+
+// What is out here runs once, when the code is loaded. VMs are clones of that moment.
+let instance = randomUUID();
+
+// Each clone gets what clones must not share: an id, a connection, a token.
+firelet.afterRestore(async () => {
+  instance = randomUUID();
+});
+
+firelet.beforeSnapshot(async () => {
+  console.log("A snapshot is about to be taken: connections can be closed here");
+});
+
+let calls = 0;
+
+export async function handler() {
+  calls += 1;
+  return { instance, calls };
 }
 `,
     },
@@ -103,10 +153,62 @@ def handler(event, context):
         return {"status": answer.status, "bytes": len(answer.read())}
 `,
     },
+    {
+      name: "Environment and context",
+      functionName: "who-am-i",
+      event: {},
+      code: `import os
+
+
+def handler(event, context):
+    return {
+        "request_id": context.request_id,
+        "greeting": os.environ.get("GREETING", "set GREETING in the environment"),
+    }
+`,
+    },
+    {
+      name: "Start and snapshot",
+      functionName: "remember",
+      event: {},
+      code: `import uuid
+
+import firelet
+
+# What is out here runs once, when the code is loaded. VMs are clones of that moment.
+instance = str(uuid.uuid4())
+calls = 0
+
+
+# Each clone gets what clones must not share: an id, a connection, a token.
+@firelet.after_restore
+def restored():
+    global instance
+    instance = str(uuid.uuid4())
+
+
+@firelet.before_snapshot
+def snapshot():
+    print("A snapshot is about to be taken: connections can be closed here")
+
+
+def handler(event, context):
+    global calls
+    calls += 1
+    return {"instance": instance, "calls": calls}
+`,
+    },
   ],
 };
 
-/** Those for a runtime, the simplest first. */
-export function templatesOf(runtime: string): readonly Template[] {
-  return templates[runtime.startsWith("python") ? "python" : "node"];
+/** Those for a runtime, the simplest first; the one that it brings itself is among them. */
+export function templatesOf(runtime: string, own?: string): readonly Template[] {
+  const language = languageNameOf(runtime);
+  const [first, ...others] = language === null ? [] : templates[language];
+  const echo = { name: "Echo", functionName: "echo", event: { name: "World" } };
+  return [
+    ...(first === undefined ? [] : [first]),
+    ...(own === undefined ? [] : [{ ...echo, code: own }]),
+    ...others,
+  ];
 }
