@@ -170,6 +170,30 @@ describe("GET /v1/functions/{id}/logs", () => {
     assert.deepEqual(await found("min_duration_ms=100"), [2, ["third", "second"]]);
   });
 
+  it("says where a call threw, as its answer did, cut where that is long", async () => {
+    const own = await startMemoryPlatform();
+    try {
+      const inject = async (options: InjectOptions) => (await own.app.inject(options)).json();
+      const payload = { name: "thrower", runtime: "node", code: "async function handler() {}" };
+      const path = "/v1/functions/thrower";
+      await inject({ method: "POST", url: "/v1/functions", payload });
+      await waitUntil("ready", async () => (await inject({ url: path })).item.state === "ready");
+      const frame = "    at handler (handler.js:2:9)\n";
+      const vm = own.vms.only;
+      for (const stack of [frame, frame.repeat(1_000), null]) {
+        const answer = inject({ method: "POST", url: `${path}/invoke`, payload: {} });
+        await waitUntil("it runs", () => vm.running.length > 0);
+        const failure = { message: "boom", type: "TypeError", stack };
+        vm.answer(vm.running[0] ?? "", { status: "error", failure });
+        const { request_id } = await answer;
+        const { items } = await inject({ url: `${path}/logs?request_id=${request_id}` });
+        assert.equal(items[0].stack, stack === null ? null : stack.slice(0, 8 * 1024));
+      }
+    } finally {
+      await own.close();
+    }
+  });
+
   const id = "an id, for instance 550e8400-e29b-41d4-a716-446655440000";
   const refused: readonly [query: string, message: string][] = [
     ["request_id=7", `Invalid request_id: found "7", want ${id}`],

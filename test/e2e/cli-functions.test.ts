@@ -265,6 +265,7 @@ describe("firelet functions", () => {
     assert.deepEqual(lines.slice(4), [
       "  about to fail",
       `  DatabaseError: ${failed.failure!.message}`,
+      "  at handler.js:3",
     ]);
     const errors = await cli(["functions", "logs", "hello", "--status", "error"], { env });
     assert.doesNotMatch(errors.stdout, /success/);

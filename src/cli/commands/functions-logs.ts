@@ -68,15 +68,20 @@ async function followLogs(cli: Cli, id: string, options: LogOptions): Promise<vo
 
 /** What an invocation printed and how it ended, each line by itself with its time and request id. */
 function linesOf({ out }: Cli, item: InvocationItem): string {
-  const { logs, error, error_type, status, duration_ms, cold_start } = item;
-  const failure = error === null ? [] : [`${error_type ?? "Error"}: ${error}`];
-  const printed = [...logs, ...failure]
+  const { logs, status, duration_ms, cold_start } = item;
+  const printed = [...logs, ...failureOf(item)]
     .flatMap((text) => text.split("\n"))
     .map((line) => out.guestText(line));
   const how = `${status} in ${duration(duration_ms)}${cold_start ? ", cold start" : ""}`;
   const closing = out.paintResult(stateStyles[status] ?? "reset", how);
   const before = `${localTime(item.invoked_at)} ${item.request_id}`;
   return [...printed, closing].map((line) => `${before} ${line}`).join("\n");
+}
+
+/** Why an invocation failed and where it threw, as `invoke` says it; nothing where it succeeded. */
+function failureOf({ error, error_type, stack }: InvocationItem): readonly string[] {
+  if (error === null) return [];
+  return [`${error_type ?? "Error"}: ${error}`, ...(stack ? [stack] : [])];
 }
 
 interface LogOptions extends Pick<
@@ -124,9 +129,11 @@ function history({ out }: Cli, newestFirst: readonly InvocationItem[]): string {
     ],
     out.width,
   ).split("\n");
-  const details = ({ logs, error, error_type }: InvocationItem) => [
-    ...logs.map((line) => `  ${out.paintResult("dim", out.guestText(line))}`),
-    ...(error === null ? [] : [`  ${out.guestText(`${error_type ?? "Error"}: ${error}`)}`]),
+  const details = (item: InvocationItem) => [
+    ...item.logs.map((line) => `  ${out.paintResult("dim", out.guestText(line))}`),
+    ...failureOf(item)
+      .flatMap((text) => text.split("\n"))
+      .map((line) => `  ${out.guestText(line)}`),
   ];
   return [header, ...items.flatMap((item, index) => [rows[index], ...details(item)])].join("\n");
 }

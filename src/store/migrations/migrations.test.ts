@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { Kysely, sql } from "kysely";
 import { Migrator } from "kysely/migration";
+import { invocationRecord } from "../../../test/support/records.ts";
 import { nodeSqliteDialect } from "../node-sqlite-dialect.ts";
 import { openSqliteStore } from "../sqlite-store.ts";
 import { initialMigration } from "./0001-initial.ts";
@@ -68,6 +69,30 @@ describe("opening a database of an earlier version", () => {
       assert.deepEqual(
         records.map(({ egress }) => egress),
         ["internet", "internet"],
+      );
+    } finally {
+      await store.close();
+    }
+  });
+
+  it("knows of no stack of the invocations that are there, and keeps those of new ones", async () => {
+    const file = join(folder, "firelet.db");
+    await writeFirstVersion(file);
+    const store = await openSqliteStore(file);
+    try {
+      const stack = "TypeError: boom\n    at handler (handler.js:2:9)";
+      const invokedAt = new Date("2026-02-01T12:00:00.000Z");
+      const added = invocationRecord({ id: "i5", functionId: "f", invokedAt, stack });
+      await store.invocations.insertBatch([added]);
+      const { items } = await store.invocations.query({ functionId: "f", limit: 10, offset: 0 });
+      assert.deepEqual(
+        items.map((item) => [item.id, item.stack]),
+        [
+          ["i5", stack],
+          ["i3", null],
+          ["i2", null],
+          ["i1", null],
+        ],
       );
     } finally {
       await store.close();
