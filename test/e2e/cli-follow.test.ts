@@ -71,7 +71,9 @@ describe("following a real manager", () => {
     await waitUntil("the third", () => stdout.includes("error in"), 10_000);
     assert.match(
       stdout,
-      new RegExp(`${third} TypeError: no\n.*${third} luck\n.*${third} error in`),
+      new RegExp(
+        `${third} TypeError: no\n.*${third} luck\n.*${third}     at handler .*\n.*${third} error in`,
+      ),
     );
     for (const n of [1, 2, 3]) assert.equal(stdout.split(`hello ${n}`).length, 2);
     assert.match(stderr, /Lost the manager; waiting for it\nThe manager is back\nLost/);

@@ -2,6 +2,7 @@
 import { ApiError, FireletClient, UnreachableError } from "../../src/client/client.ts";
 
 export { ApiError, UnreachableError };
+export { failureText } from "../../src/client/failure-text.ts";
 export { functionDefaults } from "../../src/api/function-defaults.ts";
 export { functionCan } from "../../src/core/function.ts";
 export type { FunctionEvent, VmEvent } from "../../src/api/events.ts";
@@ -15,6 +16,7 @@ export type { DriverItem, HostItem, RuntimeItem } from "../../src/api/host.ts";
 export type {
   FunctionDayItem,
   InvocationItem,
+  InvocationPage,
   InvokeResponse,
   ListInvocationsQuery,
   StatisticsItem,

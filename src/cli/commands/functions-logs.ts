@@ -4,6 +4,7 @@ import type {
   InvocationItem,
   ListInvocationsQuery,
 } from "../../api/invocations.ts";
+import { failureText } from "../../client/failure-text.ts";
 import type { Cli } from "../cli.ts";
 import { follow } from "../follow.ts";
 import { duration, localTime, stateStyles } from "../format.ts";
@@ -69,19 +70,14 @@ async function followLogs(cli: Cli, id: string, options: LogOptions): Promise<vo
 /** What an invocation printed and how it ended, each line by itself with its time and request id. */
 function linesOf({ out }: Cli, item: InvocationItem): string {
   const { logs, status, duration_ms, cold_start } = item;
-  const printed = [...logs, ...failureOf(item)]
+  const failure = failureText(item);
+  const printed = [...logs, ...(failure === null ? [] : [failure])]
     .flatMap((text) => text.split("\n"))
     .map((line) => out.guestText(line));
   const how = `${status} in ${duration(duration_ms)}${cold_start ? ", cold start" : ""}`;
   const closing = out.paintResult(stateStyles[status] ?? "reset", how);
   const before = `${localTime(item.invoked_at)} ${item.request_id}`;
   return [...printed, closing].map((line) => `${before} ${line}`).join("\n");
-}
-
-/** Why an invocation failed and where it threw, as `invoke` says it; nothing where it succeeded. */
-function failureOf({ error, error_type, stack }: InvocationItem): readonly string[] {
-  if (error === null) return [];
-  return [`${error_type ?? "Error"}: ${error}`, ...(stack ? [stack] : [])];
 }
 
 interface LogOptions extends Pick<
@@ -131,9 +127,7 @@ function history({ out }: Cli, newestFirst: readonly InvocationItem[]): string {
   ).split("\n");
   const details = (item: InvocationItem) => [
     ...item.logs.map((line) => `  ${out.paintResult("dim", out.guestText(line))}`),
-    ...failureOf(item)
-      .flatMap((text) => text.split("\n"))
-      .map((line) => `  ${out.guestText(line)}`),
+    ...(failureText(item)?.split("\n") ?? []).map((line) => `  ${out.guestText(line)}`),
   ];
   return [header, ...items.flatMap((item, index) => [rows[index], ...details(item)])].join("\n");
 }

@@ -1,12 +1,12 @@
 import type { ReactNode } from "react";
-import type { InvokeResponse } from "../api.ts";
+import { failureText, type InvokeResponse } from "../api.ts";
 import { CodeBlock, LogLines } from "./code-block.tsx";
 import { formatDuration } from "./format.ts";
 import { StatusBadge } from "./states.tsx";
 
 /** How an invocation ended: what it answered or why it failed, and what it printed. */
 export function InvokeResult({ result }: { readonly result: InvokeResponse }): ReactNode {
-  const { status, logs, error, error_type: type, stack } = result;
+  const { status, logs } = result;
   return (
     <section className="invoke-result" aria-label="Result" aria-live="polite">
       <div className="toolbar">
@@ -20,7 +20,7 @@ export function InvokeResult({ result }: { readonly result: InvokeResponse }): R
       {status === "success" ? (
         <CodeBlock label="Response" text={JSON.stringify(result.response, null, 2)} />
       ) : (
-        <CodeBlock label="Error" text={[`${type}: ${error}`, stack].filter(Boolean).join("\n\n")} />
+        <CodeBlock label="Error" text={failureText(result) ?? ""} />
       )}
       {logs.length > 0 && (
         <CodeBlock label="Logs" text={logs.join("\n")}>
