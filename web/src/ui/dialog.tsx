@@ -1,6 +1,11 @@
 import { Dialog as Base } from "@base-ui/react/dialog";
 import type { ReactNode } from "react";
 
+/** Whether one is open; toasts are no dialogs, though screen readers are told that they are. */
+export function isDialogOpen(): boolean {
+  return document.querySelector(".dialog[data-open]") !== null;
+}
+
 /** Something that has to be decided or read before anything else. Escape closes it. */
 export function Dialog({
   title,

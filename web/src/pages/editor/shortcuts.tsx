@@ -1,4 +1,5 @@
 import { type ReactNode, useEffect, useRef } from "react";
+import { isDialogOpen } from "../../ui/dialog.tsx";
 
 interface Shortcuts {
   /** Ctrl-S, or Command-S on a Mac. */
@@ -20,7 +21,7 @@ export function useShortcuts(shortcuts: Shortcuts): void {
       if (key !== "s" && key !== "Enter") return;
       event.preventDefault();
       // What a dialog asks comes first.
-      if (event.repeat || document.querySelector('[role="dialog"]') !== null) return;
+      if (event.repeat || isDialogOpen()) return;
       if (key === "s") latest.current.onSave();
       else latest.current.onTest();
     };

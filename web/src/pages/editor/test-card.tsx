@@ -40,7 +40,7 @@ export function TestCard(props: TestCardProps): ReactNode {
             )}{" "}
             {phase === null ? label : phase === "deploy" ? "Deploying …" : "Running …"}
           </Button>
-          <span className="subtle">on a real VM, as any call</span>
+          <span className="subtle">the same way as any call</span>
         </div>
         {result && <InvokeResult result={result} />}
       </div>
