@@ -7,7 +7,13 @@ interface Kept {
   readonly saved: Readonly<Record<string, string>>;
 }
 
-const first: Kept = { text: '{\n  "name": "World"\n}', saved: {} };
+const greeting = '{\n  "name": "World"\n}';
+
+/** What there is before anything was kept: a few events to begin with, which can be forgotten too. */
+const first: Kept = {
+  text: greeting,
+  saved: { "A name": greeting, "A list": "[1, 2, 3]", "Nothing in it": "{}" },
+};
 
 /** The events of a function that this browser keeps: the one that is written, and those with names. */
 export function useSavedEvents(functionId: string) {

@@ -8,6 +8,7 @@ import { CodeBlock } from "../../ui/code-block.tsx";
 import { CopyButton } from "../../ui/copy.tsx";
 import { DeployProgress } from "../../ui/deploy-progress.tsx";
 import { InvokePanel } from "../../ui/invoke-panel.tsx";
+import { formatDuration } from "../../ui/format.ts";
 import { ErrorNotice, Notice } from "../../ui/notices.tsx";
 import { Card, Facts } from "../../ui/page.tsx";
 import { VmStateBadge } from "../../ui/states.tsx";
@@ -83,19 +84,25 @@ function About({ item }: { readonly item: FunctionItem }): ReactNode {
           ),
           Runtime: item.runtime,
           Handler: <code>{item.handler}</code>,
-          Revision: item.deployed_revision ?? "none serves yet",
+          Revision: revisionWords(item),
           Created: <Ago time={item.created_at} />,
           Updated: <Ago time={item.updated_at} />,
           "Last invoked": item.last_invoked_at ? <Ago time={item.last_invoked_at} /> : "never",
           Timeout: `${item.timeout_seconds} s`,
           Size: `${item.vcpu} vCPU, ${item.memory_mb} MiB`,
           VMs: `${min} to ${max}, ${atOnce === 0 ? "any number of" : atOnce} calls in each`,
+          "Stopped when idle": `for ${formatDuration(item.idle_timeout_seconds * 1_000)}`,
           "May connect to": egressWords(item.egress),
         }}
       />
       {item.egress_note !== null && <p className="subtle about-note">{item.egress_note}</p>}
     </>
   );
+}
+
+function revisionWords({ revision, deployed_revision: serving }: FunctionItem): string {
+  if (serving === null) return `${revision}; none serves yet`;
+  return serving === revision ? String(serving) : `${serving} serves, ${revision} is the newest`;
 }
 
 /** Where a function may connect to, in words. */
@@ -144,6 +151,7 @@ function VmRow({ vm }: { readonly vm: VmItem }): ReactNode {
         </Link>
         <div className="subtle">
           {vm.driver}, isolation: {vm.isolation}
+          {vm.revision !== null && `, revision ${vm.revision}`}
         </div>
       </td>
       <td>

@@ -21,6 +21,7 @@ import {
   toRequest,
 } from "../../ui/settings-fields.tsx";
 import { toast } from "../../ui/toasts.tsx";
+import { UnsavedGuard } from "../../ui/unsaved-guard.tsx";
 import { useFunction } from "./use-function.ts";
 
 /** Everything of a function but its code, and its end. */
@@ -53,7 +54,9 @@ function SettingsForm({ item }: { readonly item: FunctionItem }): ReactNode {
       toast("Saved");
       // Its address has its name in it.
       const params = { function: saved.name };
-      await navigate({ to: "/functions/$function/settings", params, replace: true });
+      // The guard has not seen yet that nothing is unsaved any more.
+      const there = { to: "/functions/$function/settings", params } as const;
+      await navigate({ ...there, replace: true, ignoreBlocker: true });
     },
   });
   const problems = problemsOf(save.error);
@@ -70,6 +73,7 @@ function SettingsForm({ item }: { readonly item: FunctionItem }): ReactNode {
         if (isChanged) save.mutate();
       }}
     >
+      <UnsavedGuard unsaved={isChanged} />
       {save.error && <ErrorNotice error={save.error} />}
       <SettingsFields
         name={name}
@@ -106,7 +110,7 @@ function DeleteCard({ item }: { readonly item: FunctionItem }): ReactNode {
   const remove = useMutation({
     mutationFn: () => client.deleteFunction(item.id),
     onSuccess: async () => {
-      await navigate({ to: "/functions" });
+      await navigate({ to: "/functions", ignoreBlocker: true });
       queryClient.removeQueries({ queryKey: ["functions", item.name] });
       toast(`${item.name} is deleted`);
     },
@@ -182,21 +186,30 @@ function SettingsFields({ name, setName, ...parts }: SettingsFieldsProps): React
             )}
           </Field>
         </div>
+        <p className="subtle about-note">
+          Another name or handler is deployed as a new revision. A new name changes the address that
+          callers use.
+        </p>
       </Card>
       <Card title="Size">
         <SizeFields {...parts} />
         <p className="subtle about-note">
           More or less memory or processors starts new VMs beside those that run, which then take
-          over.
+          over. A new timeout holds from the next call on.
         </p>
       </Card>
       <Card title="Scaling">
         <ScalingFields {...parts} />
+        <p className="subtle about-note">Takes effect at once.</p>
       </Card>
       <Card title="Environment and network">
         <div className="stack">
           <EnvFields {...parts} />
           <EgressFields {...parts} />
+          <p className="subtle about-note">
+            New variables are deployed as a new revision. Where it may connect to changes at once,
+            in all VMs.
+          </p>
         </div>
       </Card>
     </>
