@@ -7,11 +7,17 @@ import {
 } from "@tanstack/react-router";
 import { NotFound, PageError } from "./pages/not-found.tsx";
 import { readInvocationSearch } from "./pages/function/invocation-search.ts";
+import { hostQuery, queryClient } from "./queries.ts";
 import { readSearch } from "./pages/functions/sorting.ts";
 import { Shell } from "./shell/shell.tsx";
 
 /** Every page is loaded when it is first wanted. The manager serves this document for all of them. */
-const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
+const root = createRootRoute({
+  // What warns of a host stands above every page, which would move under the pointer.
+  loader: () => queryClient.prefetchQuery({ ...hostQuery, retry: false }),
+  component: Shell,
+  notFoundComponent: NotFound,
+});
 
 const home = createRoute({
   getParentRoute: () => root,
