@@ -1,12 +1,25 @@
+import { useQuery } from "@tanstack/react-query";
 import { Radio, Search, X } from "lucide-react";
 import type { ReactNode } from "react";
 import type { InvocationStatus } from "../../api.ts";
+import { vmsQuery } from "../../queries.ts";
 import { Button } from "../../ui/button.tsx";
-import type { InvocationSearch } from "./invocation-search.ts";
+import {
+  type InvocationRange,
+  type InvocationSearch,
+  withPart,
+  withRange,
+  withText,
+} from "./invocation-search.ts";
 
-interface FiltersProps {
+interface PartProps {
   readonly search: InvocationSearch;
   readonly change: (search: InvocationSearch) => void;
+}
+
+interface FiltersProps extends PartProps {
+  /** The id of the function. */
+  readonly functionId: string;
   readonly live: boolean;
   readonly setLive: (live: boolean) => void;
   /** Why new calls are not shown; null where they are. */
@@ -14,15 +27,9 @@ interface FiltersProps {
 }
 
 /** Which invocations are wanted, and whether new ones appear. */
-export function InvocationFilters({ search, change, live, setLive, why }: FiltersProps): ReactNode {
-  /** Another choice begins on the first page. */
-  const set = <K extends keyof InvocationSearch>(
-    key: K,
-    value: InvocationSearch[K] | undefined,
-  ) => {
-    const { [key]: _, page: __, ...rest } = search;
-    change(value === undefined ? rest : { ...rest, [key]: value });
-  };
+export function InvocationFilters(props: FiltersProps): ReactNode {
+  const { functionId, live, setLive, why, search, change } = props;
+  const parts = { search, change };
   return (
     <div className="toolbar" role="search">
       <div className="search">
@@ -31,56 +38,189 @@ export function InvocationFilters({ search, change, live, setLive, why }: Filter
           className="input"
           type="search"
           placeholder="Find in logs and errors"
-          aria-label="Find in logs and errors"
+          title="Or by a whole request id"
+          aria-label="Find in logs and errors, or by a whole request id"
           value={search.q ?? ""}
-          onChange={({ target }) => set("q", target.value === "" ? undefined : target.value)}
+          onChange={({ target }) => change(withText(search, target.value))}
         />
       </div>
-      <select
-        className="input"
-        aria-label="Outcome"
-        value={search.status ?? ""}
-        onChange={({ target }) =>
-          set("status", target.value === "" ? undefined : (target.value as InvocationStatus))
-        }
-      >
-        <option value="">All outcomes</option>
-        <option value="success">Success</option>
-        <option value="error">Error</option>
-        <option value="timeout">Timeout</option>
-      </select>
-      <select
-        className="input"
-        aria-label="Start"
-        value={String(search.cold ?? "")}
-        onChange={({ target }) =>
-          set("cold", target.value === "" ? undefined : target.value === "true")
-        }
-      >
-        <option value="">Cold and warm</option>
-        <option value="true">Cold starts</option>
-        <option value="false">Warm</option>
-      </select>
-      <select
-        className="input"
-        aria-label="Duration"
-        value={String(search.slow ?? "")}
-        onChange={({ target }) => set("slow", Number(target.value) || undefined)}
-      >
-        <option value="">Any duration</option>
-        <option value="10">10 ms or more</option>
-        <option value="100">100 ms or more</option>
-        <option value="1000">1 s or more</option>
-        <option value="10000">10 s or more</option>
-      </select>
+      <OutcomeFilter {...parts} />
+      <StartFilters {...parts} />
+      <VmFilter functionId={functionId} {...parts} />
+      <RangeFilter {...parts} />
       {search.request !== undefined && (
-        <Button size="small" onClick={() => set("request", undefined)}>
+        <Button size="small" onClick={() => change(withPart(search, "request", undefined))}>
           <X size={14} aria-hidden /> Request {search.request.slice(0, 8)}
+          <span className="visually-hidden">: show all requests</span>
         </Button>
       )}
       <Button aria-pressed={live} disabledReason={why} onClick={() => setLive(!live)}>
         <Radio size={15} aria-hidden /> {live && why === null ? "Live" : "Not live"}
       </Button>
     </div>
+  );
+}
+
+function OutcomeFilter({ search, change }: PartProps): ReactNode {
+  return (
+    <Choice
+      label="Outcome"
+      value={search.status}
+      all="All outcomes"
+      options={[
+        ["success", "Success"],
+        ["error", "Error"],
+        ["timeout", "Timeout"],
+      ]}
+      choose={(value) => change(withPart(search, "status", value as InvocationStatus | undefined))}
+    />
+  );
+}
+
+function StartFilters({ search, change }: PartProps): ReactNode {
+  const { cold, slow } = search;
+  return (
+    <>
+      <Choice
+        label="Start"
+        value={cold === undefined ? undefined : String(cold)}
+        all="Cold and warm"
+        options={[
+          ["true", "Cold starts"],
+          ["false", "Warm"],
+        ]}
+        choose={(value) =>
+          change(withPart(search, "cold", value === undefined ? undefined : value === "true"))
+        }
+      />
+      <Choice
+        label="Duration"
+        value={slow === undefined ? undefined : String(slow)}
+        all="Any duration"
+        options={[
+          ["10", "10 ms or more"],
+          ["100", "100 ms or more"],
+          ["1000", "1 s or more"],
+          ["10000", "10 s or more"],
+        ]}
+        choose={(value) =>
+          change(withPart(search, "slow", value === undefined ? undefined : Number(value)))
+        }
+      />
+    </>
+  );
+}
+
+/** The VMs that run, and the one that is looked for, which may have gone. */
+function VmFilter({
+  functionId,
+  search,
+  change,
+}: PartProps & { readonly functionId: string }): ReactNode {
+  const { data = [] } = useQuery(vmsQuery);
+  const { vm: wanted } = search;
+  const options = data
+    .filter(({ function_id: of }) => of === functionId)
+    .map(({ id, name }) => [id, name] as const);
+  const isGone = wanted !== undefined && !options.some(([id]) => id === wanted);
+  return (
+    <Choice
+      label="VM"
+      value={wanted}
+      all="All VMs"
+      options={isGone ? [...options, [wanted, `VM ${wanted.slice(0, 8)}`]] : options}
+      choose={(value) => change(withPart(search, "vm", value))}
+    />
+  );
+}
+
+const ranges: readonly (readonly [InvocationRange, string])[] = [
+  ["15m", "Last 15 minutes"],
+  ["1h", "Last hour"],
+  ["24h", "Last 24 hours"],
+  ["7d", "Last 7 days"],
+  ["custom", "From … to …"],
+];
+
+function RangeFilter({ search, change }: PartProps): ReactNode {
+  return (
+    <>
+      <Choice
+        label="When"
+        value={search.range}
+        all="Any time"
+        options={ranges}
+        choose={(value) =>
+          change(withRange(search, value as InvocationRange | undefined, Date.now()))
+        }
+      />
+      {search.range === "custom" && (
+        <>
+          <TimeField part="since" label="From" search={search} change={change} />
+          <TimeField part="until" label="To" search={search} change={change} />
+        </>
+      )}
+    </>
+  );
+}
+
+interface TimeFieldProps extends PartProps {
+  readonly part: "since" | "until";
+  readonly label: string;
+}
+
+/** A time in the browser's own time zone. */
+function TimeField({ part, label, search, change }: TimeFieldProps): ReactNode {
+  return (
+    <label className="time-field">
+      {label}
+      <input
+        className="input"
+        type="datetime-local"
+        value={localTime(search[part])}
+        onChange={({ target: { value } }) => {
+          const time = value === "" ? undefined : new Date(value).toISOString();
+          change(withPart(search, part, time));
+        }}
+      />
+    </label>
+  );
+}
+
+/** To the minute, as the browser's field wants it. */
+function localTime(time: string | undefined): string {
+  if (time === undefined) return "";
+  const date = new Date(time);
+  const local = new Date(date.getTime() - date.getTimezoneOffset() * 60_000);
+  return local.toISOString().slice(0, 16);
+}
+
+interface ChoiceProps {
+  readonly label: string;
+  readonly value: string | undefined;
+  /** What stands for no choice. */
+  readonly all: string;
+  readonly options: readonly (readonly [value: string, text: string])[];
+  readonly choose: (value: string | undefined) => void;
+}
+
+function Choice({ label, value, all, options, choose }: ChoiceProps): ReactNode {
+  // An address may have a value that is not offered: it is what is shown all the same.
+  const isOffered = value === undefined || options.some(([option]) => option === value);
+  return (
+    <select
+      className="input"
+      aria-label={label}
+      value={value ?? ""}
+      onChange={({ target }) => choose(target.value === "" ? undefined : target.value)}
+    >
+      <option value="">{all}</option>
+      {options.map(([option, text]) => (
+        <option key={option} value={option}>
+          {text}
+        </option>
+      ))}
+      {!isOffered && <option value={value}>{value}</option>}
+    </select>
   );
 }

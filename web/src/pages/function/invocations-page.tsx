@@ -1,13 +1,14 @@
 import { getRouteApi } from "@tanstack/react-router";
 import { ChevronLeft, ChevronRight, History } from "lucide-react";
 import { type ReactNode, useState } from "react";
+import type { InvocationItem, InvocationPage } from "../../api.ts";
 import { Button, ButtonLink } from "../../ui/button.tsx";
 import { formatNumber } from "../../ui/format.ts";
 import { ErrorNotice, Loading } from "../../ui/notices.tsx";
 import { Card, Empty } from "../../ui/page.tsx";
 import { InvocationFilters } from "./invocation-filters.tsx";
 import { InvocationsTable } from "./invocations-table.tsx";
-import { type InvocationSearch, pageSize } from "./invocation-search.ts";
+import { type InvocationSearch, pageSize, whyNotLive, withPart } from "./invocation-search.ts";
 import { useFunction } from "./use-function.ts";
 import { useInvocations, useTail } from "./use-invocations.ts";
 
@@ -20,10 +21,11 @@ export function InvocationsPage(): ReactNode {
   const navigate = route.useNavigate();
   const [live, setLive] = useState(true);
   const { page = 1 } = search;
-  const { data, error, refetch } = useInvocations(item.id, search);
-  const tail = useTail(item.id, search, live && page === 1);
-  const known = new Set(tail.map(({ id }) => id));
-  const items = [...tail, ...(data?.items ?? []).filter(({ id }) => !known.has(id))];
+  const why = whyNotLive(search);
+  const isLive = live && why === null;
+  const { data, error, refetch } = useInvocations(item.id, search, isLive);
+  const tail = useTail(item.id, search, isLive);
+  const { items, total } = joined(tail, data);
   const change = (next: InvocationSearch) => void navigate({ search: next, replace: true });
   const hasFilter = Object.keys(search).some((key) => key !== "page");
   return (
@@ -33,13 +35,18 @@ export function InvocationsPage(): ReactNode {
         change={change}
         live={live}
         setLive={setLive}
-        why={page === 1 ? null : "New calls are on the first page"}
+        why={why}
+        functionId={item.id}
       />
       {error && <ErrorNotice error={error} retry={() => void refetch()} />}
       {data === undefined && !error && <Loading />}
       {data !== undefined && items.length > 0 && (
         <Card flush>
-          <InvocationsTable items={items} open={search.request} />
+          <InvocationsTable
+            items={items}
+            open={search.request}
+            onVm={(vm) => change(withPart(search, "vm", vm))}
+          />
         </Card>
       )}
       {data !== undefined && items.length === 0 && (
@@ -51,11 +58,19 @@ export function InvocationsPage(): ReactNode {
           )}
         </Card>
       )}
-      {data !== undefined && data.total > pageSize && (
-        <Pages page={page} total={data.total} go={(next) => change({ ...search, page: next })} />
+      {total > pageSize && (
+        <Pages page={page} total={total} go={(next) => change({ ...search, page: next })} />
       )}
     </div>
   );
+}
+
+/** A page of the history with what has ended since on top; never more rows than a page has. */
+function joined(tail: readonly InvocationItem[], page: InvocationPage | undefined) {
+  const { items: read = [], total = 0 } = page ?? {};
+  const known = new Set(read.map(({ id }) => id));
+  const fresh = tail.filter(({ id }) => !known.has(id));
+  return { items: [...fresh, ...read].slice(0, pageSize), total: total + fresh.length };
 }
 
 function NothingMatches({ reset }: { readonly reset: () => void }): ReactNode {

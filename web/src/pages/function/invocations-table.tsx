@@ -1,6 +1,10 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { ChevronDown, ChevronRight } from "lucide-react";
 import { Fragment, type ReactNode, useState } from "react";
-import type { InvocationItem } from "../../api.ts";
+import { failureText, type InvocationItem } from "../../api.ts";
+import { vmsQuery } from "../../queries.ts";
+import { Button } from "../../ui/button.tsx";
 import { CodeBlock, LogLines, prettyJson } from "../../ui/code-block.tsx";
 import { CopyButton } from "../../ui/copy.tsx";
 import { formatDuration, formatTime } from "../../ui/format.ts";
@@ -11,10 +15,13 @@ import { Ago } from "../../ui/time.tsx";
 export function InvocationsTable({
   items,
   open,
+  onVm,
 }: {
   readonly items: readonly InvocationItem[];
   /** The request id of one that is open from the start. */
   readonly open: string | undefined;
+  /** Shows what else ran in that VM. */
+  readonly onVm: (vm: string) => void;
 }): ReactNode {
   const [opened, setOpened] = useState<string | null>(null);
   return (
@@ -39,7 +46,7 @@ export function InvocationsTable({
                 {isOpen && (
                   <tr className="invocation-open">
                     <td colSpan={4}>
-                      <Details item={item} />
+                      <Details item={item} onVm={onVm} />
                     </td>
                   </tr>
                 )}
@@ -89,28 +96,27 @@ function Row({ item, isOpen, toggle }: RowProps): ReactNode {
   );
 }
 
-function Details({ item }: { readonly item: InvocationItem }): ReactNode {
-  const { event, response, error, error_type: type, stack, logs } = item;
+interface DetailsProps {
+  readonly item: InvocationItem;
+  readonly onVm: (vm: string) => void;
+}
+
+function Details({ item, onVm }: DetailsProps): ReactNode {
+  const { event, response, vm_id: vm, logs } = item;
+  const failure = failureText(item);
   return (
     <div className="stack">
       <p className="subtle">
         {formatTime(item.invoked_at)}, request <code>{item.request_id}</code>
         <CopyButton text={item.request_id} label="Copy the request id" />
-        {item.vm_id !== null && (
-          <>
-            in VM <code>{item.vm_id.slice(0, 8)}</code>
-          </>
-        )}
       </p>
+      {vm !== null && <RanIn vm={vm} show={() => onVm(vm)} />}
       <div className="columns">
         <CodeBlock label="Event" text={prettyJson(event)} />
-        {error === null ? (
+        {failure === null ? (
           <CodeBlock label="Response" text={prettyJson(response ?? "null")} />
         ) : (
-          <CodeBlock
-            label="Error"
-            text={[`${type}: ${error}`, stack].filter(Boolean).join("\n\n")}
-          />
+          <CodeBlock label="Error" text={failure} />
         )}
       </div>
       {logs.length > 0 ? (
@@ -120,6 +126,30 @@ function Details({ item }: { readonly item: InvocationItem }): ReactNode {
       ) : (
         <p className="subtle">It printed nothing.</p>
       )}
+    </div>
+  );
+}
+
+/** The VM of a call, which has a page while it runs. */
+function RanIn({ vm, show }: { readonly vm: string; readonly show: () => void }): ReactNode {
+  const { data } = useQuery(vmsQuery);
+  const running = data?.find(({ id }) => id === vm);
+  return (
+    <div className="toolbar">
+      <span className="subtle">
+        In VM{" "}
+        {running ? (
+          <Link to="/vms/$vm" params={{ vm: running.name }}>
+            {running.name}
+          </Link>
+        ) : (
+          <code>{vm.slice(0, 8)}</code>
+        )}
+        {data && !running && ", which has gone"}
+      </span>
+      <Button size="small" variant="quiet" onClick={show}>
+        All calls of this VM
+      </Button>
     </div>
   );
 }

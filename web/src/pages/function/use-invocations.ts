@@ -1,38 +1,44 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { client, type InvocationItem } from "../../api.ts";
-import { type InvocationSearch, pageSize, toQuery } from "./invocation-search.ts";
+import { queryClient } from "../../queries.ts";
+import { type InvocationSearch, pageSize, toFilter, toQuery } from "./invocation-search.ts";
 
-/** A page of a function's history. */
-export function useInvocations(id: string, search: InvocationSearch) {
+/** A page of a function's history; where it is live, what a range that ends now has in it stays true. */
+export function useInvocations(id: string, search: InvocationSearch, isLive: boolean) {
   return useQuery({
     queryKey: ["invocations", id, search],
     queryFn: () =>
       client.listInvocations(id, {
-        ...toQuery(search),
+        ...toQuery(search, Date.now()),
         limit: pageSize,
         offset: pageSize * ((search.page ?? 1) - 1),
       }),
     placeholderData: keepPreviousData,
     staleTime: 0,
+    refetchInterval: isLive ? 10_000 : false,
   });
 }
 
-/** The calls that have ended since `isOn`, the newest first; at most a page of them. */
+/** The calls that have ended while `isOn`, the newest first; at most a page of them. */
 export function useTail(
   id: string,
   search: InvocationSearch,
   isOn: boolean,
 ): readonly InvocationItem[] {
   const query = new URLSearchParams(
-    Object.entries(toQuery(search)).map(([key, value]) => [key, String(value)]),
+    Object.entries(toFilter(search)).map(([key, value]) => [key, String(value)]),
   ).toString();
-  const url = isOn ? `/v1/functions/${id}/logs/stream?${query}` : null;
-  /** What came over the stream that was asked for last. */
+  const url = `/v1/functions/${id}/logs/stream?${query}`;
+  /** What came over the stream that was asked for last; it stays when nobody listens any more. */
   const [heard, setHeard] = useState<Heard>({ url, items: [] });
   useEffect(() => {
-    if (url === null) return undefined;
+    if (!isOn) return undefined;
     const source = new EventSource(url);
+    source.addEventListener("open", () => {
+      // Whatever ended after the page was read and before this listened.
+      void queryClient.invalidateQueries({ queryKey: ["invocations", id] });
+    });
     source.addEventListener("invocation", ({ data }: MessageEvent<string>) => {
       const item = JSON.parse(data) as InvocationItem;
       setHeard((before) => {
@@ -41,11 +47,11 @@ export function useTail(
       });
     });
     return () => source.close();
-  }, [url]);
+  }, [id, url, isOn]);
   return heard.url === url ? heard.items : [];
 }
 
 interface Heard {
-  readonly url: string | null;
+  readonly url: string;
   readonly items: readonly InvocationItem[];
 }
