@@ -64,6 +64,36 @@ async function watch(page: Page): Promise<void> {
   await scrollTo("CPU")(page);
 }
 
+/** Looks around in a VM; VMs that are processes have no shell, and say so. */
+async function useTerminal(page: Page): Promise<void> {
+  await page.getByRole("tab", { name: "Terminal" }).click();
+  await page.getByRole("button", { name: "Open a terminal" }).click();
+  if (driver === "process") return;
+  await page.getByText("Connected", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Full height" }).click();
+  await page.getByRole("textbox", { name: "Terminal", exact: true }).focus();
+  const commands = [
+    "rc-service runtime-server status",
+    "uname -a",
+    "free -m",
+    "tail -n 3 /var/log/runtime-server.log",
+  ];
+  for (const command of commands) {
+    await page.waitForTimeout(500);
+    await page.keyboard.type(`${command}\n`);
+  }
+}
+
+/** Changes what is sent back, and looks at what is different. */
+async function changeCode(page: Page): Promise<void> {
+  const editor = page.getByRole("textbox", { name: "Code" });
+  await editor.getByText("return", { exact: false }).first().click();
+  await page.keyboard.press("Home");
+  await page.keyboard.type("// What the customer pays.\n");
+  await page.keyboard.press("Control+s");
+  await page.getByRole("dialog").getByLabel("After").waitFor();
+}
+
 const shots: readonly Shot[] = [
   { name: "functions", path: "/functions", readme: "light" },
   { name: "new-function", path: "/functions/new" },
@@ -81,6 +111,13 @@ const shots: readonly Shot[] = [
   { name: "error", path: "/functions/translate-text" },
   { name: "vms", path: "/vms" },
   { name: "vm", path: "/vms/{vm}", prepare: watch, readme: "dark" },
+  { name: "terminal", path: "/vms/{vm}", prepare: useTerminal, readme: "light" },
+  {
+    name: "difference",
+    path: "/functions/checkout-total/code",
+    prepare: changeCode,
+    readme: "dark",
+  },
   { name: "host", path: "/host" },
 ];
 
