@@ -46,8 +46,6 @@ describe("the history of a function", { skip: skipWithout("chromium") }, () => {
     await page.goto(`${manager.url}/functions/${name}/invocations${query}`);
     return { page, complaints };
   };
-  const shows = (page: Page, count: number) =>
-    waitUntil(`${count} calls are shown`, async () => (await rows(page).count()) === count, 15_000);
 
   it("has pages of 50, in the address", async () => {
     const { page, complaints } = await open();
@@ -214,4 +212,12 @@ describe("the history of a function", { skip: skipWithout("chromium") }, () => {
 /** Those with a call, without the heading and what is open. */
 function rows(page: Page) {
   return page.getByRole("row").filter({ has: page.locator("button[aria-expanded]") });
+}
+
+function shows(page: Page, count: number) {
+  return waitUntil(
+    `${count} calls are shown`,
+    async () => (await rows(page).count()) === count,
+    15_000,
+  );
 }
