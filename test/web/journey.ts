@@ -129,7 +129,7 @@ export function journeySuite(options: ManagerOptions): void {
 
     it("rolls back", async () => {
       await tab("Revisions").click();
-      const rows = page.getByRole("listitem").filter({ hasText: "Compare" });
+      const rows = page.getByRole("list", { name: "Revisions" }).getByRole("listitem");
       await rows.nth(2).waitFor();
       await rows.filter({ hasText: "Failed" }).filter({ hasText: "Revision 2" }).waitFor();
       await rows.filter({ hasText: "Revision 1" }).getByRole("button").click();

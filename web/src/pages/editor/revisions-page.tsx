@@ -31,7 +31,11 @@ export function RevisionsPage(): ReactNode {
           <ol aria-label="Revisions">
             {revisions.map((revision) => (
               <li key={revision.revision} className="revision-row">
-                <Revision revision={revision} onShow={() => setShown(revision)} />
+                <Revision
+                  revision={revision}
+                  isServed={serving !== undefined}
+                  onShow={() => setShown(revision)}
+                />
               </li>
             ))}
           </ol>
@@ -51,10 +55,12 @@ export function RevisionsPage(): ReactNode {
 
 interface RevisionProps {
   readonly revision: RevisionItem;
+  /** Whether there is one to compare it with. */
+  readonly isServed: boolean;
   readonly onShow: () => void;
 }
 
-function Revision({ revision, onShow }: RevisionProps): ReactNode {
+function Revision({ revision, isServed, onShow }: RevisionProps): ReactNode {
   const { deployed_at: served, error, deployed, wanted } = revision;
   return (
     <>
@@ -74,8 +80,12 @@ function Revision({ revision, onShow }: RevisionProps): ReactNode {
         {error !== null && <p className="problem">{error.split("\n")[0]}</p>}
       </div>
       <Button size="small" onClick={onShow}>
-        Compare
-        <span className="visually-hidden"> revision {revision.revision} with what serves</span>
+        {isServed && !deployed ? "Compare" : "Show"}
+        <span className="visually-hidden">
+          {" "}
+          revision {revision.revision}
+          {isServed && !deployed && " with what serves"}
+        </span>
       </Button>
     </>
   );
