@@ -3,8 +3,8 @@ import { after, before, describe, it } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import type { VmItem } from "../../src/api/vms.ts";
 import { assertAccessible, complaintsOf } from "../support/axe.ts";
-import { launchBrowser } from "../support/browser.ts";
-import { TestManager } from "../support/manager.ts";
+import { startConsole } from "../support/console.ts";
+import type { TestManager } from "../support/manager.ts";
 import { skipWithout } from "../support/test-tools.ts";
 import { describeOnQemu } from "../support/vm-images.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -13,14 +13,12 @@ await describeOnQemu((images) => {
   describe("the console's terminal on a microVM", { skip: skipWithout("chromium") }, () => {
     let manager: TestManager;
     let browser: Browser;
+    let stop: () => Promise<void>;
     let page: Page;
     let complaints: string[];
     let vm: VmItem;
     before(async () => {
-      [manager, browser] = await Promise.all([
-        TestManager.start({ driver: "qemu", images }),
-        launchBrowser(),
-      ]);
+      ({ manager, browser, stop } = await startConsole({ driver: "qemu", images }));
       const code = "exports.handler = () => 1;";
       await manager.deploy({ name: "inside", runtime: "node", code, min_vms: 1 });
       [vm] = (await manager.client.listVms()) as [VmItem];
@@ -28,10 +26,7 @@ await describeOnQemu((images) => {
       page.setDefaultTimeout(30_000);
       complaints = complaintsOf(page);
     });
-    after(async () => {
-      await browser.close();
-      await manager.stop();
-    });
+    after(() => stop());
 
     /** What is on the screen, as a screen reader reads it. */
     const screen = async () =>

@@ -3,7 +3,7 @@ import { after, before, describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 import type { Browser } from "playwright-core";
 import { complaintsOf } from "../support/axe.ts";
-import { launchBrowser } from "../support/browser.ts";
+import { startConsole } from "../support/console.ts";
 import { TestManager } from "../support/manager.ts";
 import { skipWithout } from "../support/test-tools.ts";
 
@@ -18,16 +18,11 @@ const heavy = { editor: "cm-content", terminal: "xterm-", charts: "u-legend" };
 describe("the console", { skip: skipWithout("chromium") }, () => {
   let manager: TestManager;
   let browser: Browser;
+  let stop: () => Promise<void>;
   before(async () => {
-    [manager, browser] = await Promise.all([
-      TestManager.start({ driver: "process" }),
-      launchBrowser(),
-    ]);
+    ({ manager, browser, stop } = await startConsole());
   });
-  after(async () => {
-    await browser.close();
-    await manager.stop();
-  });
+  after(() => stop());
 
   it("is small where it begins, and stands still while it loads", async () => {
     const page = await browser.newPage();

@@ -1,26 +1,21 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Browser, Page } from "playwright-core";
-import { launchBrowser } from "../support/browser.ts";
-import { TestManager } from "../support/manager.ts";
+import { startConsole } from "../support/console.ts";
+import type { TestManager } from "../support/manager.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { skipWithout } from "../support/test-tools.ts";
 
 describe("the page /docs in Chromium", { skip: skipWithout("chromium") }, () => {
   let manager: TestManager;
   let browser: Browser;
+  let stop: () => Promise<void>;
   before(async () => {
-    [manager, browser] = await Promise.all([
-      TestManager.start({ driver: "process" }),
-      launchBrowser(),
-    ]);
+    ({ manager, browser, stop } = await startConsole());
     const code = "async function handler(event) { return { message: `Hello, ${event.name}!` }; }";
     await manager.deploy({ name: "hello", runtime: "node", code });
   });
-  after(async () => {
-    await browser.close();
-    await manager.stop();
-  });
+  after(() => stop());
 
   /** Opens it from the manager's own address, and keeps what a user must never meet. */
   const open = async (colorScheme: "light" | "dark") => {

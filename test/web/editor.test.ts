@@ -3,8 +3,8 @@ import { after, before, describe, it } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { templatesOf } from "../../web/src/pages/editor/templates.ts";
 import { assertAccessible, complaintsOf } from "../support/axe.ts";
-import { launchBrowser } from "../support/browser.ts";
-import { TestManager } from "../support/manager.ts";
+import { startConsole } from "../support/console.ts";
+import type { TestManager } from "../support/manager.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { skipWithout } from "../support/test-tools.ts";
 
@@ -14,16 +14,11 @@ const greet = (word: string) =>
 describe("writing functions in the console", { skip: skipWithout("chromium") }, () => {
   let manager: TestManager;
   let browser: Browser;
+  let stop: () => Promise<void>;
   before(async () => {
-    [manager, browser] = await Promise.all([
-      TestManager.start({ driver: "process" }),
-      launchBrowser(),
-    ]);
+    ({ manager, browser, stop } = await startConsole());
   });
-  after(async () => {
-    await browser.close();
-    await manager.stop();
-  });
+  after(() => stop());
 
   /** A function that answers "one!" by a page of the console, and what is on that page. */
   const open = async (path: string, width = 1280) => {

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { assertAccessible, complaintsOf } from "../support/axe.ts";
-import { launchBrowser } from "../support/browser.ts";
-import { TestManager } from "../support/manager.ts";
+import { startConsole } from "../support/console.ts";
+import type { TestManager } from "../support/manager.ts";
 import { skipWithout } from "../support/test-tools.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
@@ -19,17 +19,12 @@ const isBlocked = async (page: Page, name: string | RegExp) =>
 describe("the overview and the settings of a function", { skip: skipWithout("chromium") }, () => {
   let manager: TestManager;
   let browser: Browser;
+  let stop: () => Promise<void>;
   before(async () => {
-    [manager, browser] = await Promise.all([
-      TestManager.start({ driver: "process" }),
-      launchBrowser(),
-    ]);
+    ({ manager, browser, stop } = await startConsole());
     await manager.deploy({ name: "tried", runtime: "node", code, env: { GREETING: "Hello" } });
   });
-  after(async () => {
-    await browser.close();
-    await manager.stop();
-  });
+  after(() => stop());
 
   const open = async (path: string) => {
     const page = await browser.newPage();

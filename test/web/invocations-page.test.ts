@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { assertAccessible, complaintsOf } from "../support/axe.ts";
-import { launchBrowser } from "../support/browser.ts";
-import { TestManager } from "../support/manager.ts";
+import { startConsole } from "../support/console.ts";
+import type { TestManager } from "../support/manager.ts";
 import { skipWithout } from "../support/test-tools.ts";
 import { passTime, waitUntil } from "../support/wait-until.ts";
 
@@ -18,14 +18,12 @@ const calls = 51;
 describe("the history of a function", { skip: skipWithout("chromium") }, () => {
   let manager: TestManager;
   let browser: Browser;
+  let stop: () => Promise<void>;
   /** Before the first call. */
   let begin: Date;
   const client = () => manager.client;
   before(async () => {
-    [manager, browser] = await Promise.all([
-      TestManager.start({ driver: "process" }),
-      launchBrowser(),
-    ]);
+    ({ manager, browser, stop } = await startConsole());
     await manager.deploy({ name: "called", runtime: "node", code });
     await manager.deploy({ name: "silent", runtime: "node", code });
     begin = new Date();
@@ -34,10 +32,7 @@ describe("the history of a function", { skip: skipWithout("chromium") }, () => {
     }
     await waitUntil("all are recorded", async () => (await total({})) === calls);
   });
-  after(async () => {
-    await browser.close();
-    await manager.stop();
-  });
+  after(() => stop());
 
   const total = async (query: object) => (await client().listInvocations("called", query)).total;
   const open = async (query = "", name = "called") => {

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Browser } from "playwright-core";
 import { assertAccessible, complaintsOf } from "../support/axe.ts";
-import { launchBrowser } from "../support/browser.ts";
-import { TestManager } from "../support/manager.ts";
+import { startConsole } from "../support/console.ts";
+import type { TestManager } from "../support/manager.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { skipWithout } from "../support/test-tools.ts";
 
@@ -27,12 +27,10 @@ const pages = [
 describe("every page of the console", { skip: skipWithout("chromium") }, () => {
   let manager: TestManager;
   let browser: Browser;
+  let stop: () => Promise<void>;
   let vm = "";
   before(async () => {
-    [manager, browser] = await Promise.all([
-      TestManager.start({ driver: "process" }),
-      launchBrowser(),
-    ]);
+    ({ manager, browser, stop } = await startConsole());
     const code = "exports.handler = (event) => { console.log(event); return event.fail.now; };";
     await manager.deploy({ name: "hello", runtime: "node", code, env: { GREETING: "Hello" } });
     for (const event of [{}, { fail: { now: 1 } }]) {
@@ -46,10 +44,7 @@ describe("every page of the console", { skip: skipWithout("chromium") }, () => {
     await manager.settled(id);
     vm = (await manager.client.listVms())[0]?.name ?? "";
   });
-  after(async () => {
-    await browser.close();
-    await manager.stop();
-  });
+  after(() => stop());
 
   for (const [path, text] of pages) {
     it(`can be read and used by anybody, and fits a small screen: ${path}`, async () => {

@@ -3,8 +3,8 @@ import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import type { VmItem } from "../../src/api/vms.ts";
 import { assertAccessible, complaintsOf } from "../support/axe.ts";
-import { launchBrowser } from "../support/browser.ts";
-import { TestManager } from "../support/manager.ts";
+import { startConsole } from "../support/console.ts";
+import type { TestManager } from "../support/manager.ts";
 import { skipWithout } from "../support/test-tools.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
@@ -17,15 +17,13 @@ const code = `exports.handler = async ({ waitMs = 0, print = "", mib = 0 }) => {
 describe("the pages of VMs", { skip: skipWithout("chromium") }, () => {
   let manager: TestManager;
   let browser: Browser;
+  let stop: () => Promise<void>;
   let page: Page;
   let complaints: string[];
   let seenId: string;
 
   before(async () => {
-    [manager, browser] = await Promise.all([
-      TestManager.start({ driver: "process" }),
-      launchBrowser(),
-    ]);
+    ({ manager, browser, stop } = await startConsole());
     const open = await browser.newPage();
     await open.goto(`${manager.url}/vms`);
     await open.getByRole("heading", { name: "No VM runs now" }).waitFor();
@@ -43,10 +41,7 @@ describe("the pages of VMs", { skip: skipWithout("chromium") }, () => {
     });
     await waitUntil("all run", async () => (await manager.client.listVms()).length === 3, 20_000);
   });
-  after(async () => {
-    await browser.close();
-    await manager.stop();
-  });
+  after(() => stop());
   beforeEach(async () => {
     page = await browser.newPage();
     complaints = complaintsOf(page);
@@ -88,10 +83,12 @@ describe("the pages of VMs", { skip: skipWithout("chromium") }, () => {
     assert.equal(await rows.count(), 3);
     await page.getByRole("combobox", { name: "Function" }).selectOption("other");
     assert.equal(await rows.count(), 2);
-    await page.getByRole("searchbox", { name: "Search VMs" }).fill("seen");
+    await page.getByRole("searchbox", { name: "Find by name, function or address" }).fill("seen");
     await page.getByRole("button", { name: "Show all" }).click();
     assert.equal(await rows.count(), 3);
-    await page.getByRole("searchbox", { name: "Search VMs" }).fill(vm.guest_ip ?? "");
+    await page
+      .getByRole("searchbox", { name: "Find by name, function or address" })
+      .fill(vm.guest_ip ?? "");
     assert.equal(await rows.count(), 1);
     await page.getByRole("combobox", { name: "State" }).selectOption("Booting");
     await page.getByRole("heading", { name: "No VM is like that" }).waitFor();
@@ -166,19 +163,19 @@ describe("the pages of VMs", { skip: skipWithout("chromium") }, () => {
     const vm = await seenVm();
     const call = manager.client.invokeFunction("seen", { waitMs: 4_000 });
     await page.goto(`${manager.url}/vms`);
-    const stop = page.getByRole("button", { name: `Stop ${vm.name}`, exact: true });
+    const stopButton = page.getByRole("button", { name: `Stop ${vm.name}`, exact: true });
     const row = page
       .getByRole("row")
       .filter({ has: page.getByRole("link", { name: vm.name, exact: true }) });
     await row.getByRole("cell", { name: "1", exact: true }).waitFor();
-    await stop.click();
+    await stopButton.click();
     const dialog = page.getByRole("dialog", { name: `Stop ${vm.name}?` });
     await dialog.getByText("The call running in it may finish first").waitFor();
     await assertAccessible(page);
     await page.keyboard.press("Escape");
     await dialog.waitFor({ state: "detached" });
     assert.equal((await manager.client.getVm(vm.id)).state, "running");
-    await stop.click();
+    await stopButton.click();
     await dialog.getByRole("button", { name: "Stop VM" }).click();
     await row.getByText("Stopping", { exact: true }).waitFor();
     await page.getByRole("button", { name: `Stop ${vm.name} (It is stopping already)` }).waitFor();

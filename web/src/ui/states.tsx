@@ -44,6 +44,17 @@ const statusLooks: Record<InvocationStatus, Look> = {
   timeout: { label: "Timeout", tone: "bad", icon: Clock },
 };
 
+/** The states of each kind with their words, to choose from. */
+export const stateChoices = {
+  function: choicesOf(functionLooks),
+  vm: choicesOf(vmLooks),
+  invocation: choicesOf(statusLooks),
+};
+
+function choicesOf(looks: Readonly<Record<string, Look>>) {
+  return Object.entries(looks).map(([state, { label }]) => [state, label] as const);
+}
+
 function Badge({ label, tone, icon: Icon, spins }: Look): ReactNode {
   return (
     <span className={`badge tone-${tone}`}>

@@ -1,9 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
-import { Radio, Search, X } from "lucide-react";
+import { Radio, X } from "lucide-react";
 import type { ReactNode } from "react";
 import type { InvocationStatus } from "../../api.ts";
 import { vmsQuery } from "../../queries.ts";
 import { Button } from "../../ui/button.tsx";
+import { Choice, SearchField } from "../../ui/filters.tsx";
+import { stateChoices } from "../../ui/states.tsx";
 import {
   type InvocationRange,
   type InvocationSearch,
@@ -32,18 +34,12 @@ export function InvocationFilters(props: FiltersProps): ReactNode {
   const parts = { search, change };
   return (
     <div className="toolbar" role="search">
-      <div className="search">
-        <Search size={15} aria-hidden />
-        <input
-          className="input"
-          type="search"
-          placeholder="Find in logs and errors"
-          title="Or by a whole request id"
-          aria-label="Find in logs and errors, or by a whole request id"
-          value={search.q ?? ""}
-          onChange={({ target }) => change(withText(search, target.value))}
-        />
-      </div>
+      <SearchField
+        label="Find in logs and errors"
+        hint="Find in logs and errors, or by a whole request id"
+        value={search.q ?? ""}
+        onChange={(text) => change(withText(search, text))}
+      />
       <OutcomeFilter {...parts} />
       <StartFilters {...parts} />
       <VmFilter functionId={functionId} {...parts} />
@@ -67,12 +63,10 @@ function OutcomeFilter({ search, change }: PartProps): ReactNode {
       label="Outcome"
       value={search.status}
       all="All outcomes"
-      options={[
-        ["success", "Success"],
-        ["error", "Error"],
-        ["timeout", "Timeout"],
-      ]}
-      choose={(value) => change(withPart(search, "status", value as InvocationStatus | undefined))}
+      options={stateChoices.invocation}
+      onChange={(value) =>
+        change(withPart(search, "status", value as InvocationStatus | undefined))
+      }
     />
   );
 }
@@ -89,7 +83,7 @@ function StartFilters({ search, change }: PartProps): ReactNode {
           ["true", "Cold starts"],
           ["false", "Warm"],
         ]}
-        choose={(value) =>
+        onChange={(value) =>
           change(withPart(search, "cold", value === undefined ? undefined : value === "true"))
         }
       />
@@ -103,7 +97,7 @@ function StartFilters({ search, change }: PartProps): ReactNode {
           ["1000", "1 s or more"],
           ["10000", "10 s or more"],
         ]}
-        choose={(value) =>
+        onChange={(value) =>
           change(withPart(search, "slow", value === undefined ? undefined : Number(value)))
         }
       />
@@ -129,7 +123,7 @@ function VmFilter({
       value={wanted}
       all="All VMs"
       options={isGone ? [...options, [wanted, `VM ${wanted.slice(0, 8)}`]] : options}
-      choose={(value) => change(withPart(search, "vm", value))}
+      onChange={(value) => change(withPart(search, "vm", value))}
     />
   );
 }
@@ -150,7 +144,7 @@ function RangeFilter({ search, change }: PartProps): ReactNode {
         value={search.range}
         all="Any time"
         options={ranges}
-        choose={(value) =>
+        onChange={(value) =>
           change(withRange(search, value as InvocationRange | undefined, Date.now()))
         }
       />
@@ -193,34 +187,4 @@ function localTime(time: string | undefined): string {
   const date = new Date(time);
   const local = new Date(date.getTime() - date.getTimezoneOffset() * 60_000);
   return local.toISOString().slice(0, 16);
-}
-
-interface ChoiceProps {
-  readonly label: string;
-  readonly value: string | undefined;
-  /** What stands for no choice. */
-  readonly all: string;
-  readonly options: readonly (readonly [value: string, text: string])[];
-  readonly choose: (value: string | undefined) => void;
-}
-
-function Choice({ label, value, all, options, choose }: ChoiceProps): ReactNode {
-  // An address may have a value that is not offered: it is what is shown all the same.
-  const isOffered = value === undefined || options.some(([option]) => option === value);
-  return (
-    <select
-      className="input"
-      aria-label={label}
-      value={value ?? ""}
-      onChange={({ target }) => choose(target.value === "" ? undefined : target.value)}
-    >
-      <option value="">{all}</option>
-      {options.map(([option, text]) => (
-        <option key={option} value={option}>
-          {text}
-        </option>
-      ))}
-      {!isOffered && <option value={value}>{value}</option>}
-    </select>
-  );
 }

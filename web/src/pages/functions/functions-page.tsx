@@ -2,19 +2,18 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { Plus, Search, SquareFunction } from "lucide-react";
 import { type ReactNode, useState } from "react";
-import type { FunctionState } from "../../api.ts";
 import { daysQuery, functionsQuery, runtimesQuery } from "../../queries.ts";
 import { Button, ButtonLink } from "../../ui/button.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
+import { Choice, SearchField } from "../../ui/filters.tsx";
 import { InvokePanel } from "../../ui/invoke-panel.tsx";
 import { ErrorNotice, Loading } from "../../ui/notices.tsx";
 import { Card, Empty, PageHeader } from "../../ui/page.tsx";
+import { stateChoices } from "../../ui/states.tsx";
 import { FunctionsTable } from "./functions-table.tsx";
 import { type FunctionsSearch, selectRows, type SortKey } from "./sorting.ts";
 
 const route = getRouteApi("/functions");
-
-const states: readonly FunctionState[] = ["ready", "creating", "booting", "deploying", "error"];
 
 /** All functions: how they are, how they did since yesterday, and the way to each. */
 export function FunctionsPage(): ReactNode {
@@ -112,45 +111,31 @@ interface FiltersProps {
 
 function Filters({ search, change }: FiltersProps): ReactNode {
   const { data: runtimes = [] } = useQuery(runtimesQuery);
-  const set = (key: "q" | "state" | "runtime", value: string) => {
+  const set = (key: "q" | "state" | "runtime", value: string | undefined) => {
     const { [key]: _, ...rest } = search;
-    change(value === "" ? rest : { ...rest, [key]: value });
+    change(value === undefined ? rest : { ...rest, [key]: value });
   };
   return (
     <div className="toolbar" role="search">
-      <div className="search">
-        <Search size={15} aria-hidden />
-        <input
-          className="input"
-          type="search"
-          placeholder="Find by name"
-          aria-label="Find by name"
-          value={search.q ?? ""}
-          onChange={(event) => set("q", event.target.value)}
-        />
-      </div>
-      <select
-        className="input"
-        aria-label="State"
-        value={search.state ?? ""}
-        onChange={(event) => set("state", event.target.value)}
-      >
-        <option value="">All states</option>
-        {states.map((state) => (
-          <option key={state}>{state}</option>
-        ))}
-      </select>
-      <select
-        className="input"
-        aria-label="Runtime"
-        value={search.runtime ?? ""}
-        onChange={(event) => set("runtime", event.target.value)}
-      >
-        <option value="">All runtimes</option>
-        {runtimes.map(({ name }) => (
-          <option key={name}>{name}</option>
-        ))}
-      </select>
+      <SearchField
+        label="Find by name"
+        value={search.q ?? ""}
+        onChange={(text) => set("q", text === "" ? undefined : text)}
+      />
+      <Choice
+        label="State"
+        value={search.state}
+        all="All states"
+        options={stateChoices.function}
+        onChange={(value) => set("state", value)}
+      />
+      <Choice
+        label="Runtime"
+        value={search.runtime}
+        all="All runtimes"
+        options={runtimes.map(({ name }) => [name, name])}
+        onChange={(value) => set("runtime", value)}
+      />
     </div>
   );
 }

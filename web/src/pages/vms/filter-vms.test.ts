@@ -21,7 +21,7 @@ describe("filterVms", () => {
     vm("fn-c", { state: "booting", started_at: null }),
   ];
   const names = (filter: object) =>
-    filterVms(vms, { search: "", functionId: "", state: "", ...filter }, (id) =>
+    filterVms(vms, { search: "", functionId: undefined, state: undefined, ...filter }, (id) =>
       id === "2" ? "Thumbnails" : "hello",
     ).map(({ name }) => name);
 

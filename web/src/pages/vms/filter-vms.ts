@@ -1,11 +1,11 @@
 import type { VmItem } from "../../api.ts";
 
-/** Which VMs are shown; an empty text lets all pass. */
+/** Which VMs are shown; what is left out lets all pass, as an empty text does. */
 export interface VmFilter {
   readonly search: string;
   /** A function's id. */
-  readonly functionId: string;
-  readonly state: VmItem["state"] | "";
+  readonly functionId: string | undefined;
+  readonly state: VmItem["state"] | undefined;
 }
 
 /** The VMs that pass the filter, those that started last first; `nameOf` tells a function's name. */
@@ -16,8 +16,8 @@ export function filterVms(
 ): VmItem[] {
   const wanted = search.trim().toLowerCase();
   return vms
-    .filter((vm) => functionId === "" || vm.function_id === functionId)
-    .filter((vm) => state === "" || vm.state === state)
+    .filter((vm) => functionId === undefined || vm.function_id === functionId)
+    .filter((vm) => state === undefined || vm.state === state)
     .filter((vm) =>
       [vm.name, vm.id, nameOf(vm.function_id), addressOf(vm) ?? ""].some((text) =>
         text.toLowerCase().includes(wanted),

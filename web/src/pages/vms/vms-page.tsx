@@ -5,13 +5,14 @@ import { type ReactNode, useState } from "react";
 import type { FunctionSummary, VmItem } from "../../api.ts";
 import { functionsQuery, vmsQuery } from "../../queries.ts";
 import { Button, ButtonLink } from "../../ui/button.tsx";
+import { Choice, SearchField } from "../../ui/filters.tsx";
 import { ErrorNotice, Loading } from "../../ui/notices.tsx";
 import { Empty, PageHeader } from "../../ui/page.tsx";
+import { stateChoices } from "../../ui/states.tsx";
 import { filterVms, type VmFilter } from "./filter-vms.ts";
 import { VmsTable } from "./vms-table.tsx";
 
-const none: VmFilter = { search: "", functionId: "", state: "" };
-const states = ["booting", "adopting", "standby", "running", "stopping"] as const;
+const none: VmFilter = { search: "", functionId: undefined, state: undefined };
 
 /** Every VM that there is now, with what it uses. */
 export function VmsPage(): ReactNode {
@@ -87,45 +88,25 @@ function Filters({
 }): ReactNode {
   return (
     <div className="toolbar" role="search">
-      <div className="search">
-        <Search size={15} aria-hidden />
-        <input
-          className="input"
-          type="search"
-          aria-label="Search VMs"
-          placeholder="Search by name, function or address"
-          value={filter.search}
-          onChange={(event) => onChange({ ...filter, search: event.target.value })}
-        />
-      </div>
-      <select
-        className="input vms-select"
-        aria-label="Function"
+      <SearchField
+        label="Find by name, function or address"
+        value={filter.search}
+        onChange={(search) => onChange({ ...filter, search })}
+      />
+      <Choice
+        label="Function"
         value={filter.functionId}
-        onChange={(event) => onChange({ ...filter, functionId: event.target.value })}
-      >
-        <option value="">All functions</option>
-        {functions.map(({ id, name }) => (
-          <option key={id} value={id}>
-            {name}
-          </option>
-        ))}
-      </select>
-      <select
-        className="input vms-select"
-        aria-label="State"
+        all="All functions"
+        options={functions.map(({ id, name }) => [id, name])}
+        onChange={(functionId) => onChange({ ...filter, functionId })}
+      />
+      <Choice
+        label="State"
         value={filter.state}
-        onChange={(event) =>
-          onChange({ ...filter, state: event.target.value as VmFilter["state"] })
-        }
-      >
-        <option value="">All states</option>
-        {states.map((state) => (
-          <option key={state} value={state}>
-            {state.charAt(0).toUpperCase() + state.slice(1)}
-          </option>
-        ))}
-      </select>
+        all="All states"
+        options={stateChoices.vm}
+        onChange={(state) => onChange({ ...filter, state: state as VmFilter["state"] })}
+      />
     </div>
   );
 }
