@@ -10,8 +10,11 @@ export interface ChildOptions {
   readonly descriptors?: readonly number[];
   /** Whether the child finds one end of a socket as descriptor 3; `Child.channel` is the other. */
   readonly channel?: boolean;
-  /** Whether the child reads what `Child.write` writes; it finds an empty input otherwise. */
-  readonly input?: boolean;
+  /**
+   * Whether the child reads what `Child.write` writes, or the open descriptor that it reads; it
+   * finds an empty input otherwise.
+   */
+  readonly input?: boolean | number;
 }
 
 export interface ChildExit {
@@ -65,7 +68,7 @@ export async function startChild(
     // A group of its own: Ctrl-C on the manager's terminal is for the manager alone.
     detached: true,
     stdio: [
-      input ? "pipe" : "ignore",
+      typeof input === "number" ? input : input ? "pipe" : "ignore",
       "pipe",
       "pipe",
       ...(channel ? ["pipe" as const] : []),

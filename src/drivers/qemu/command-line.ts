@@ -1,4 +1,5 @@
 import { tapGuest } from "../../core/vm.ts";
+import { guestWords, lightKernel } from "../shared/guest-words.ts";
 import { tapFd } from "../shared/vm-namespace.ts";
 
 /** Where a QEMU runs its guests' instructions: on the processor, or in software. */
@@ -55,17 +56,6 @@ const probeKernelFd = 3;
 /** The control socket, in QEMU's working folder. */
 export const qmpSocket = "qmp.sock";
 
-/** What init sets up in a guest; a guest without a way out is told of none, and fails at once. */
-const guestWords: Readonly<Record<QemuNetwork["kind"], readonly string[]>> = {
-  // Where QEMU's user network puts its only guest.
-  user: ["firelet.ip=10.0.2.15/24"],
-  tap: [
-    `firelet.ip=${tapGuest.address}/${tapGuest.prefix}`,
-    `firelet.gateway=${tapGuest.gateway}`,
-    `firelet.dns=${tapGuest.gateway}`,
-  ],
-};
-
 type Argv = [string, ...string[]];
 
 /**
@@ -76,10 +66,7 @@ export function qemuCommandLine(machine: QemuMachine, guest: QemuGuest): Argv {
   const { name, vcpus, memoryMib, network, memory } = guest;
   return [
     ...machineArguments(machine, memoryMib, memory),
-    ...kernelArguments(machine, kernelFd, [
-      ...guestWords[network.kind],
-      `firelet.hostname=${hostName(name)}`,
-    ]),
+    ...kernelArguments(machine, kernelFd, [...guestWords(name, network.kind)]),
     ...[
       ["-name", name],
       ["-smp", String(vcpus)],
@@ -115,11 +102,6 @@ function netdev(network: QemuNetwork): string {
     "ipv6=off",
     `hostfwd=tcp:${host}:${port}-:${guestPort}`,
   ].join(",");
-}
-
-/** What Linux takes as the name of a host: 64 bytes, of which DNS allows 63 in a label. */
-function hostName(name: string): string {
-  return name.slice(0, 63).replace(/-+$/, "");
 }
 
 /** Starts a guest that has no disk, says on its console that it runs, and ends. */
@@ -191,16 +173,13 @@ function memoryArguments({ shared, incoming }: QemuMemory, memoryMib: number): s
   return ["-object", backend.join(","), ...waits];
 }
 
-/** What takes a guest's time and 8 MiB of its memory: files to trace the kernel with, tests of ciphers. */
-const leaveOut = ["initcall_blacklist=tracer_init_tracefs", "cryptomgr.notests"];
-
 /** The initramfs is the next descriptor after the kernel's. */
 function kernelArguments(
   { counterKhz }: QemuMachine,
   fd: number,
   ours: readonly string[],
 ): string[] {
-  const words = ["console=ttyS0", "quiet", "reboot=t", "panic=-1", ...leaveOut, ...ours];
+  const words = ["console=ttyS0", "quiet", "reboot=t", "panic=-1", ...lightKernel, ...ours];
   // Linux checks that counter against ticks, which a busy host delivers late, and would give it up.
   if (counterKhz !== null) words.push(`tsc_early_khz=${counterKhz}`, "tsc=reliable");
   const flags = [

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 
 import type { VmmUse } from "../../ports/vm-driver.ts";
+import { restrictSocket } from "../shared/unix-socket.ts";
 import type { StartedVmm } from "../shared/vm-launch.ts";
 import { qmpSocket } from "./command-line.ts";
-import { restrictSocket } from "./control-socket.ts";
 import { QmpConnection } from "./qmp.ts";
 
 /** How long QEMU may take to say what its guest read and wrote; it takes less than a millisecond. */

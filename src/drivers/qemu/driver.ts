@@ -16,7 +16,7 @@ import { QemuControls } from "./controls.ts";
 import { qemuLaunch, qemuNetwork, vmImage } from "./launch.ts";
 import { probeQemu, type QemuHost } from "./probe.ts";
 import { QemuSnapshots } from "./snapshots.ts";
-import type { ProbeImage } from "./trial.ts";
+import type { ProbeImage } from "../shared/trial.ts";
 
 export interface QemuDriverOptions extends VmRunnerOptions {
   /** A path, or a name to look up on PATH; `qemu-system-x86_64` unless told. */
@@ -106,8 +106,10 @@ export class QemuDriver implements VmDriver {
       const network = qemuNetwork(this.#options.network.facts.kind, address);
       return qemuLaunch({ machine, spec, network });
     },
-    async (spec, started, until) => {
-      await this.snapshots.hold(spec, started, until);
+    {
+      onReady: async (spec, started, until) => {
+        await this.snapshots.hold(spec, started, until);
+      },
     },
   );
 

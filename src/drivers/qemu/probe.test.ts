@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 
-import { ProbeCache } from "./probe-cache.ts";
+import { ProbeCache } from "../shared/probe-cache.ts";
 import { probeQemu } from "./probe.ts";
 
 const dataDir = await mkdtemp(join(tmpdir(), "firelet-probe-test-"));

@@ -1,15 +1,16 @@
 import { existsSync } from "node:fs";
-import { realpath, stat } from "node:fs/promises";
 
 import { messageOf } from "../../core/errors.ts";
 import { findProgram } from "../../os/find-program.ts";
 import type { VmProbe } from "../../ports/vm-driver.ts";
 import { findCgroups } from "../shared/cgroup-host.ts";
 import { hostBootId } from "../shared/process-journal.ts";
-import { isOpenToAll, proveUserSeparation, type VmUser, vmUser } from "../shared/vm-user.ts";
+import { findUsers, kvmDevice, userOf, type VmUsers } from "../shared/kvm-users.ts";
+import { type ProbeImage, TrialTimeoutError } from "../shared/trial.ts";
+import type { VmUser } from "../shared/vm-user.ts";
 import type { QemuMachine } from "./command-line.ts";
-import { ProbeCache } from "./probe-cache.ts";
-import { type ProbeImage, TrialTimeoutError, tryCounter, tryKernel } from "./trial.ts";
+import { ProbeCache, stampOf } from "../shared/probe-cache.ts";
+import { tryCounter, tryKernel } from "./trial.ts";
 
 export interface QemuProbeOptions {
   readonly dataDir: string;
@@ -32,7 +33,6 @@ export interface QemuHost {
   readonly preliminary: boolean;
 }
 
-const kvmDevice = "/dev/kvm";
 const noImage = "it cannot be tried before an image is built";
 
 /** Finds out what guests can be started with, by starting some. Never rejects. */
@@ -109,36 +109,6 @@ function describe(
   const [accelerator, isolation] =
     obstacle === null ? ["kvm", "hardware" as const] : ["tcg", "emulated" as const];
   return { usable: true, version, accelerator, isolation, notes };
-}
-
-/** Whom VMs run as. */
-type VmUsers =
-  | { readonly separate: false; readonly why: string }
-  /** The group that may use KVM; null where each user's own has to do. */
-  | { readonly separate: true; readonly gid: number | null };
-
-async function findUsers(path: string): Promise<VmUsers> {
-  const users = await proveUserSeparation();
-  if (!users.separate) return users;
-  if (!(await isOpenToAll(path))) {
-    return { separate: false, why: `other users cannot run "${path}"` };
-  }
-  const gid = existsSync(kvmDevice) ? (await stat(kvmDevice)).gid : 0;
-  // Root's group would give a VM more than KVM.
-  return { separate: true, gid: gid === 0 ? null : gid };
-}
-
-function userOf(users: VmUsers, slot: number): VmUser | null {
-  if (!users.separate) return null;
-  const user = vmUser(slot);
-  return users.gid === null ? user : { ...user, gid: users.gid };
-}
-
-/** Changes when the file at `path` does. */
-async function stampOf(path: string): Promise<string> {
-  const target = await realpath(path);
-  const { size, mtimeMs } = await stat(target);
-  return `${target} ${size} ${mtimeMs}`;
 }
 
 function unusable(reason: string, remedy: string): QemuHost {

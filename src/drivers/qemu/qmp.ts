@@ -1,6 +1,6 @@
-import { once } from "node:events";
-import { connect, type Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
+import type { Socket } from "node:net";
+
+import { breakOn, connectTo } from "../shared/unix-socket.ts";
 
 /** A line of the protocol: a greeting, an answer, or an event. */
 interface Message {
@@ -74,32 +74,6 @@ export class QmpConnection implements Disposable {
       if (wanted(message)) return message;
     }
   }
-}
-
-/** Connects to a unix socket as soon as it is there. */
-export async function connectTo(path: string, signal: AbortSignal): Promise<Socket> {
-  for (;;) {
-    signal.throwIfAborted();
-    const socket = connect({ path });
-    try {
-      await once(socket, "connect");
-    } catch {
-      // A program that starts makes its sockets when it gets to it.
-      await sleep(5, undefined, { signal });
-      continue;
-    }
-    // Whoever waits for something on it hears of an error; when nobody does, nothing is lost.
-    socket.on("error", () => undefined);
-    return socket;
-  }
-}
-
-/** Breaks a connection, with the reason of `signal`, where that aborts before this is disposed of. */
-export function breakOn(socket: Socket, signal: AbortSignal): Disposable {
-  const stop = () => socket.destroy(signal.reason as Error);
-  if (signal.aborted) stop();
-  signal.addEventListener("abort", stop, { once: true });
-  return { [Symbol.dispose]: () => signal.removeEventListener("abort", stop) };
 }
 
 async function* linesOf(socket: Socket): AsyncGenerator<string> {

@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { messageOf, PlatformError } from "../../core/errors.ts";
@@ -7,7 +5,9 @@ import type { SnapshotConditions, SnapshotFiles } from "../../core/snapshot.ts";
 import { guestPort, type VmSpec } from "../../core/vm.ts";
 import type { NetworkKind } from "../../ports/network.ts";
 import type { PausedVm, VmSnapshots } from "../../ports/vm-driver.ts";
+import { hostProcessor } from "../shared/host-processor.ts";
 import type { StartedVmm, VmEntry } from "../shared/vm-launch.ts";
+import { limitOf } from "../shared/time-limit.ts";
 import type { VmRunner } from "../shared/vm-runner.ts";
 import { incomingFd, qemuCommandLine, type QemuMachine } from "./command-line.ts";
 import type { QemuControls } from "./controls.ts";
@@ -65,7 +65,8 @@ export class QemuSnapshots implements VmSnapshots {
       format: "1",
       vmm: version,
       arguments: argv.join(" "),
-      processor: await processorOf(machine),
+      // The emulated one is named by the arguments, to the last flag.
+      processor: machine.accelerator === "tcg" ? "emulated" : await hostProcessor(),
       image: vmImage(spec).digest,
     };
   }
@@ -137,14 +138,6 @@ export class QemuSnapshots implements VmSnapshots {
   }
 }
 
-/** Aborts after `limitMs`, and says what had not happened. */
-function limitOf(limitMs: number, missed: string): AbortSignal {
-  const limit = new AbortController();
-  const error = new Error(`${missed} within ${limitMs / 1000} s`);
-  setTimeout(() => limit.abort(error), limitMs).unref();
-  return limit.signal;
-}
-
 interface Template {
   readonly control: QmpConnection;
   readonly runFolder: string;
@@ -186,15 +179,4 @@ async function migrated(control: QmpConnection, signal: AbortSignal): Promise<vo
 interface MigrationInfo {
   readonly status?: string;
   readonly "error-desc"?: string;
-}
-
-/** What code in a guest may have found out about its processor. */
-async function processorOf({ accelerator }: QemuMachine): Promise<string> {
-  // The emulated one is named by the arguments, to the last flag.
-  if (accelerator === "tcg") return "emulated";
-  const info = await readFile("/proc/cpuinfo", "utf8");
-  const fields = ["model name", "stepping", "microcode", "flags"];
-  const facts = fields.map((field) => new RegExp(`^${field}\\s*: (.*)$`, "m").exec(info)?.[1]);
-  const flags = createHash("sha256").update(facts.join("\n")).digest("hex").slice(0, 16);
-  return `${facts[0] ?? "unknown"} ${flags}`;
 }

@@ -92,6 +92,25 @@ export function qemuLimits(
   };
 }
 
+/** What is given to a Firecracker that runs a guest of this size. */
+export function firecrackerLimits(guest: {
+  readonly vcpus: number;
+  readonly memoryMib: number;
+  readonly template?: unknown;
+}): VmLimits {
+  const { vcpus, memoryMib, template } = guest;
+  // A template writes its memory to a file, which counts until it is on a disk.
+  const memories = template === undefined ? 1 : 2;
+  return {
+    // Its own memory is a few MiB; the rest is for tables of the guest's pages.
+    memoryMib: memories * memoryMib + 64 + Math.ceil(memoryMib / 64),
+    vcpus,
+    // One thread emulates all devices.
+    cpus: vcpus + 0.5,
+    pids: vcpus + 16,
+  };
+}
+
 /** What is given to a runtime server that is a plain process, and to whatever it starts. */
 export function processLimits(spec: {
   readonly vcpus: number;

@@ -16,8 +16,10 @@ export interface VmLaunch {
   readonly agent?: boolean;
   /** What the program finds as the next descriptors; closed by the caller once it started. */
   readonly files: readonly FileHandle[];
-  /** Whether the program reads its standard input. */
-  readonly input?: boolean;
+  /** Whether the program reads its standard input, or what that is; closed as `files` are. */
+  readonly input?: boolean | FileHandle;
+  /** Whether the program attaches to the tap by its name, and does not inherit it. */
+  readonly opensTap?: boolean;
 }
 
 /** What one VMM brings to the common way in which VMs come and go. */
@@ -35,6 +37,8 @@ export interface VmPlace {
   readonly address: GuestAddress;
   /** The working folder of its process, absolute. */
   readonly runFolder: string;
+  /** The tap in its network namespace; null where it has none. */
+  readonly tap: string | null;
 }
 
 /** One way for a VM to come up: by booting, or out of a snapshot. */
@@ -54,17 +58,25 @@ export interface StartedVmm extends VmPlace {
   readonly exited: Promise<unknown>;
 }
 
+/** What is done to a VM that boots before it has started its guest, and when that answers. */
+interface BootSteps {
+  readonly onStart?: VmEntry["becomeReady"];
+  readonly onReady?: VmEntry["becomeReady"];
+}
+
 /** The entry of a VM that boots: it is ready when its runtime server answers. */
 export function bootEntry(
   launch: VmEntry["launch"],
-  onReady: VmEntry["becomeReady"] = () => Promise.resolve(),
+  { onStart, onReady }: BootSteps = {},
 ): VmEntry {
   return {
     launch,
     async becomeReady(spec, started, until) {
       const { address, console } = started;
-      await waitForHealth(address, console.seen(listening), until);
-      await onReady(spec, started, until);
+      const seen = console.seen(listening);
+      await onStart?.(spec, started, until);
+      await waitForHealth(address, seen, until);
+      await onReady?.(spec, started, until);
     },
     tooSlow: (seconds) => `its runtime server did not answer within ${seconds} s`,
   };

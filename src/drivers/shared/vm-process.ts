@@ -119,7 +119,7 @@ export class VmProcess {
     const lease = await network.acquire(this.#spec.id, this.#spec.egress);
     this.#undo.defer(() => lease.release());
     this.#tap = lease.namespace?.tap ?? null;
-    const place = { address: lease.address, runFolder: folder.run };
+    const place = { address: lease.address, runFolder: folder.run, tap: this.#tap };
     await folder.create(this.#spec, place.address);
     this.#undo.defer(() => folder.remove());
     const group = cgroups.create(this.#spec.id, vmm.limitsFor(this.#spec), folder.groups);
@@ -131,7 +131,7 @@ export class VmProcess {
     const logs = { console, vmm: vmmLog };
     // Last, since it opens files, which only starting the program closes.
     const launch = await entry.launch(this.#spec, place);
-    const argv = entering(lease.namespace, confined(launch.argv, user));
+    const argv = entering(lease.namespace, confined(launch.argv, user), launch);
     const { child, exited } = await this.#spawn({ ...launch, argv }, user, group, logs);
     await journal(folder, child, user, false);
 
@@ -202,11 +202,18 @@ export class VmProcess {
 
 async function startWith(launch: VmLaunch, cwd: string): Promise<Child> {
   const { argv, env, files, agent: channel = false, input = false } = launch;
+  const own = typeof input === "boolean" ? [] : [input];
   try {
     const descriptors = files.map((file) => file.fd);
-    return await startChild(argv, { cwd, env, descriptors, channel, input });
+    return await startChild(argv, {
+      cwd,
+      env,
+      descriptors,
+      channel,
+      input: own[0]?.fd ?? input === true,
+    });
   } finally {
-    await Promise.all(files.map((file) => file.close()));
+    await Promise.all([...files, ...own].map((file) => file.close()));
   }
 }
 

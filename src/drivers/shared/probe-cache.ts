@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { writeFileAtomic } from "../../os/atomic-file.ts";
@@ -43,4 +43,11 @@ async function readAnswer(path: string): Promise<{ key: unknown; answer: unknown
     // Never asked, or not written whole.
     return undefined;
   }
+}
+
+/** Changes when the file at `path` does. */
+export async function stampOf(path: string): Promise<string> {
+  const target = await realpath(path);
+  const { size, mtimeMs } = await stat(target);
+  return `${target} ${size} ${mtimeMs}`;
 }
