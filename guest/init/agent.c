@@ -1,8 +1,9 @@
 /*
  * The guest agent of docs/agent-protocol.md: tells the manager what this machine uses, and opens
  * terminals in it. Started once, by init, as root: standard input is the virtio port that its host
- * holds the other end of, standard error the console. It sleeps until it is asked for something,
- * and goes on whatever comes: a VM that cannot be looked into would have to be replaced.
+ * holds the other end of, standard error the console. With an argument it listens at a port of vsock
+ * instead, and standard input is the host that called last. It sleeps until it is asked for
+ * something, and goes on whatever comes: a VM that cannot be looked into would have to be replaced.
  */
 
 #define _GNU_SOURCE
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -33,6 +35,8 @@
 #endif
 
 enum { PORT = 0 };
+/* linux/vm_sockets.h. Only root may listen at a port below 1024. */
+enum { VSOCK = 40, VSOCK_PORT = 1000 };
 enum { MEASURE = 1, OPEN = 2, INPUT = 3, RESIZE = 4, CREDIT = 5, CLOSE = 6, FIGURES = 7, OUTPUT = 8, ENDED = 9 };
 enum { TERMINALS = 8, WINDOW = 65536, PAYLOAD = 16384, PASSWORD = 64, LOGIN_SECONDS = 60, LOGIN_TRIES = 3 };
 enum { STATUS_NOT_STARTED = 126, GRACE_SECONDS = 2 };
@@ -65,6 +69,12 @@ struct terminal {
 };
 
 static struct terminal terminals[TERMINALS];
+
+/* Where hosts call; -1 where there is a port that is always connected. */
+static int listener = -1;
+
+/* Whether standard input is a host: nobody has called yet, or who did has hung up. */
+static int has_host = 1;
 
 /* What came was no frame, so nobody knows where the next begins: waits until the line is quiet. */
 static int is_deaf;
@@ -443,7 +453,9 @@ static void read_port(void)
 		/* A port without a host says so at once: wait 50 ms for one, who begins anew. */
 		end_all();
 		is_deaf = length = 0;
-		usleep(50000);
+		has_host = listener < 0;
+		if (has_host)
+			usleep(50000);
 	}
 	if (count <= 0 || is_deaf)
 		return;
@@ -489,13 +501,40 @@ static int patience(void)
 	return limit;
 }
 
+/* Listens at a port of vsock, which outlives a snapshot; connections do not. */
+static void listen_for_hosts(void)
+{
+	struct {
+		uint16_t family, reserved;
+		uint32_t port, cid;
+		uint32_t rest;
+	} address = { .family = VSOCK, .port = VSOCK_PORT, .cid = UINT32_MAX };
+	listener = socket(VSOCK, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) < 0 || listen(listener, 1) < 0)
+		fail("listen for its host");
+	has_host = 0;
+}
+
+static void meet_host(void)
+{
+	int host = accept(listener, NULL, NULL);
+	if (host < 0)
+		return;
+	dup2(host, PORT);
+	close(host);
+	fcntl(PORT, F_SETFD, FD_CLOEXEC);
+	fcntl(PORT, F_SETFL, O_RDWR | O_NONBLOCK);
+	has_host = 1;
+}
+
 static void wake_up(int number)
 {
 	(void)number;
 }
 
-int main(void)
+int main(int count_of_arguments, char **arguments)
 {
+	(void)arguments;
 	struct sigaction child = { .sa_handler = wake_up };
 	sigset_t usual, blocked;
 	signal(SIGPIPE, SIG_IGN);
@@ -507,8 +546,10 @@ int main(void)
 	sigdelset(&usual, SIGCHLD);
 	fcntl(PORT, F_SETFD, FD_CLOEXEC);
 	fcntl(PORT, F_SETFL, O_RDWR | O_NONBLOCK);
+	if (count_of_arguments > 1)
+		listen_for_hosts();
 	for (;;) {
-		struct pollfd polled[1 + TERMINALS] = { { .fd = PORT, .events = POLLIN } };
+		struct pollfd polled[1 + TERMINALS] = { { .fd = has_host ? PORT : listener, .events = POLLIN } };
 		for (int i = 0; i < TERMINALS; i++)
 			polled[i + 1] = poll_of(&terminals[i]);
 		int limit = patience();
@@ -528,7 +569,9 @@ int main(void)
 				pass_output(number);
 			tend(number);
 		}
-		if (polled[0].revents != 0)
+		if (polled[0].revents != 0 && has_host)
 			read_port();
+		else if (polled[0].revents != 0)
+			meet_host();
 	}
 }
