@@ -157,6 +157,10 @@ export const settings = {
   }),
   yes: setting(boolean, false, { env: "FIRELET_YES", flag: "--yes" }),
   logLevel: setting<LogLevel>(oneOf(logLevels), "info", { env: "FIRELET_LOG_LEVEL" }),
+  firecrackerPath: setting(path, "", {
+    env: "FIRELET_FIRECRACKER_BIN",
+    flag: "--firecracker-bin",
+  }),
   qemuPath: setting(path, "", { env: "FIRELET_QEMU_PATH" }),
   "limits.concurrentDeploys": setting(integer(1, 64), 2, { env: "FIRELET_CONCURRENT_DEPLOYS" }),
   "limits.queuePerFunction": setting(integer(0, 1_000_000), 1000, {

@@ -26,6 +26,8 @@ export interface Config {
   /** Whether missing system packages are installed without asking. */
   readonly yes: boolean;
   readonly logLevel: LogLevel;
+  /** The Firecracker to run; null is the one on PATH. */
+  readonly firecrackerPath: string | null;
   /** The QEMU to run; null is the one on PATH. */
   readonly qemuPath: string | null;
   /** What a runtime's VMs are started from, by runtime, where the operator names it. */
@@ -104,7 +106,7 @@ export function loadConfig(sources: ConfigSources): Config {
     : readConfigFile(defaultConfigFile(sources), false);
   const get = <K extends SettingKey>(key: K) =>
     (find(key, sources, file)?.value ?? settings[key].default) as SettingValue<K>;
-  const pathOf = (key: "dataDir" | "qemuPath") => {
+  const pathOf = (key: "dataDir" | "firecrackerPath" | "qemuPath") => {
     const found = find(key, sources, file);
     return found && expandPath(found.value, found.folder, home);
   };
@@ -115,6 +117,7 @@ export function loadConfig(sources: ConfigSources): Config {
     driver: get("driver"),
     yes: get("yes"),
     logLevel: get("logLevel"),
+    firecrackerPath: pathOf("firecrackerPath"),
     qemuPath: pathOf("qemuPath"),
     images: readImages(file, home),
     limits: {

@@ -60,11 +60,12 @@ export async function startManager(
   const store = await openSqliteStore(join(config.dataDir, "firelet.db"));
   undo.defer(() => store.close());
   const images = new BuiltImageCatalog({ dataDir: config.dataDir, overrides: config.images });
-  const { dataDir, qemuPath, limits } = config;
+  const { dataDir, firecrackerPath, qemuPath, limits } = config;
   const network = await openVmNetwork(config, log);
   undo.defer(() => network[Symbol.asyncDispose]?.());
   const { bootTimeoutMs } = limits;
-  const drivers = createDrivers({ dataDir, network, qemuPath, bootTimeoutMs, images });
+  const programs = { firecrackerPath, qemuPath };
+  const drivers = createDrivers({ dataDir, network, ...programs, bootTimeoutMs, images });
   const chosen = await drivers.choose(config.driver);
   const { accelerator } = chosen.probe;
   const seenAs = { version, driver: chosen.driver.kind, accelerator };

@@ -17,6 +17,7 @@ const driversWith = (qemuPath: string | null) =>
     dataDir,
     network: userNetwork(),
     bootTimeoutMs: 1_000,
+    firecrackerPath: "/nonexistent/firecracker",
     qemuPath,
     images: noImages,
   });
@@ -27,7 +28,7 @@ describe("drivers", () => {
     await assert.rejects(without.choose("auto"), {
       code: "driver_unavailable",
       message:
-        /^Cannot use the driver "auto": firecracker: .*; qemu: \/nonexistent\/qemu is not installed \(apt-get install/,
+        /^Cannot use the driver "auto": firecracker: \/nonexistent\/firecracker is not installed \(.*\); qemu: \/nonexistent\/qemu is not installed \(apt-get install/,
     });
   });
 

@@ -3,15 +3,18 @@ import { type DriverKind, driverKinds } from "../core/vm.ts";
 import type { ImageCatalog } from "../ports/image-catalog.ts";
 import type { VmNetwork } from "../ports/network.ts";
 import type { VmDriver, VmProbe } from "../ports/vm-driver.ts";
+import { FirecrackerDriver } from "./firecracker/driver.ts";
 import { ProcessDriver } from "./process/driver.ts";
 import { QemuDriver } from "./qemu/driver.ts";
-import type { ProbeImage } from "./qemu/trial.ts";
+import type { ProbeImage } from "./shared/trial.ts";
 
 export interface DriverOptions {
   readonly dataDir: string;
   readonly network: VmNetwork;
   /** How long a guest may take from its start to its first answer. */
   readonly bootTimeoutMs: number;
+  /** The Firecracker to run; null is the one on PATH. */
+  readonly firecrackerPath: string | null;
   /** The QEMU to run; null is the one on PATH. */
   readonly qemuPath: string | null;
   /** Images of VMs, one of which KVM is tried with. */
@@ -44,31 +47,26 @@ export interface Drivers {
 /** What `auto` takes, the strongest first; `process` isolates nothing and is only asked for by name. */
 const automatic = ["firecracker", "qemu"] as const satisfies readonly DriverKind[];
 
-const notBuilt: VmProbe = {
-  usable: false,
-  reason: "this version of Firelet has no driver for Firecracker",
-  remedy: "Use the driver qemu",
-};
-
 export function createDrivers(options: DriverOptions): Drivers {
-  const { dataDir, network, bootTimeoutMs, qemuPath, images } = options;
+  const { dataDir, network, bootTimeoutMs, firecrackerPath, qemuPath, images } = options;
   const common = { dataDir, network, bootTimeoutMs };
-  const drivers: Partial<Record<DriverKind, VmDriver>> = {
-    qemu: new QemuDriver({
+  const probeImage = () => anyImage(images);
+  const drivers: Record<DriverKind, VmDriver> = {
+    firecracker: new FirecrackerDriver({
       ...common,
-      ...(qemuPath !== null && { qemuPath }),
-      probeImage: () => anyImage(images),
+      ...(firecrackerPath !== null && { program: firecrackerPath }),
+      probeImage,
     }),
+    qemu: new QemuDriver({ ...common, ...(qemuPath !== null && { qemuPath }), probeImage }),
     process: new ProcessDriver(common),
   };
-  const probe = async (kind: DriverKind) => drivers[kind]?.probe() ?? notBuilt;
   return {
     async choose(choice) {
       const refusals: string[] = [];
       for (const kind of choice === "auto" ? automatic : [choice]) {
-        const found = await probe(kind);
         const driver = drivers[kind];
-        if (found.usable && driver !== undefined) {
+        const found = await driver.probe();
+        if (found.usable) {
           return { driver, probe: found, reason: explain(choice, kind, refusals) };
         }
         if (!found.usable) refusals.push(`${kind}: ${found.reason} (${found.remedy})`);
@@ -79,7 +77,7 @@ export function createDrivers(options: DriverOptions): Drivers {
       );
     },
     probeAll: () =>
-      Promise.all(driverKinds.map(async (kind) => ({ kind, probe: await probe(kind) }))),
+      Promise.all(driverKinds.map(async (kind) => ({ kind, probe: await drivers[kind].probe() }))),
   };
 }
 

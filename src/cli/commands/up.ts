@@ -50,6 +50,7 @@ export function up(cli: Cli, compose: (flags: UpFlags) => Promise<UpServices>): 
     .option("--port <port>", "port to listen on, 0 for any free one (default: 18080)")
     .option("--data <folder>", "where functions, images and VMs are kept")
     .option("--driver <driver>", "auto, firecracker, qemu or process (default: auto)")
+    .option("--firecracker-bin <path>", "the Firecracker to run (default: the one on PATH)")
     .option("--yes", "install missing system packages without asking")
     .option("--config <file>", "configuration file")
     .addHelpText("after", "\nSettings, their variables and the file: docs/configuration.md")
