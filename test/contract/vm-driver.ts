@@ -24,6 +24,8 @@ export interface VmDriverSubject {
   readonly broken: { readonly image: RuntimeImage; readonly words: RegExp };
   /** One whose VM has not answered after a second, and says something until then. */
   readonly silent: RuntimeImage;
+  /** What the addresses of its VMs are like; those of loopback unless told. */
+  readonly addresses?: RegExp;
   /** By how much more than a plain process everything takes. */
   readonly slowFactor: number;
 }
@@ -77,7 +79,8 @@ export function vmDriverSuite(subject: VmDriverSubject): void {
       const spec = specOf(subject.image);
       const vm = await driver.boot(spec, AbortSignal.timeout(120_000));
       assert.equal(vm.id, spec.id);
-      assert.match(vm.address.host, /^127\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\./);
+      const { addresses = /^127\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\./ } = subject;
+      assert.match(vm.address.host, addresses);
       assert.equal(vm.address.port, 3000);
       assert.ok(isRunning(vm.pid));
       const health = await fetch(`http://${vm.address.host}:3000/health`);

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FireletClient } from "../../src/client/client.ts";
 import type { FunctionItem } from "../../src/api/functions.ts";
+import type { DriverKind } from "../../src/core/vm.ts";
 import { within } from "./network-world.ts";
 import { type Reach, reachNamespace } from "./reach-namespace.ts";
 import { unwatchAnswers, watchAnswers } from "./watch-answers.ts";
@@ -14,10 +15,10 @@ import { waitUntil } from "./wait-until.ts";
 const root = join(import.meta.dirname, "../..");
 
 export interface ManagerOptions {
-  readonly driver: "process" | "qemu";
+  readonly driver: DriverKind;
   /** Kept when the manager stops; a temporary one, removed at the end, unless given. */
   readonly dataDir?: string;
-  /** A folder of built images to share; needed for `qemu`. */
+  /** A folder of built images to share; needed but for `process`. */
   readonly images?: string;
   /** The path of a network namespace to run in; that of the test unless given. */
   readonly namespace?: string;

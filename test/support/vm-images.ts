@@ -9,7 +9,7 @@ import { buildImages } from "../../src/images/build-images.ts";
 import { findProgram } from "../../src/os/find-program.ts";
 
 /** Where tests build images: once for all of them, and again only where something has changed. */
-const dataDir =
+export const testImagesDir =
   process.env["FIRELET_TEST_IMAGES"] ??
   fileURLToPath(new URL("../../.firelet/test-images", import.meta.url));
 
@@ -25,8 +25,8 @@ export type VmImages =
 export async function vmImages(...runtimes: readonly string[]): Promise<VmImages> {
   try {
     if (findProgram("qemu-system-x86_64") === null) throw new Error("QEMU is not installed");
-    await buildImages({ dataDir, names: runtimes });
-    const catalog = new BuiltImageCatalog({ dataDir });
+    await buildImages({ dataDir: testImagesDir, names: runtimes });
+    const catalog = new BuiltImageCatalog({ dataDir: testImagesDir });
     const found = runtimes.map(async (name) => [name, await catalog.resolve(name)] as const);
     return { images: Object.fromEntries(await Promise.all(found)), skip: false };
   } catch (error) {
@@ -39,12 +39,12 @@ export async function vmImages(...runtimes: readonly string[]): Promise<VmImages
 /** Declares a suite that runs managers on QEMU with the images of all runtimes, or says why not. */
 export async function describeOnQemu(suite: (images: string) => void): Promise<void> {
   const { skip } = await vmImages("node", "python");
-  if (skip === false) suite(join(dataDir, "images"));
+  if (skip === false) suite(join(testImagesDir, "images"));
   else describe("managers with real microVMs", { skip }, () => undefined);
 }
 
 /** The folder with the images of all runtimes, built where they are not up to date. */
 export async function sharedTestImages(): Promise<string> {
-  await buildImages({ dataDir });
-  return join(dataDir, "images");
+  await buildImages({ dataDir: testImagesDir });
+  return join(testImagesDir, "images");
 }
