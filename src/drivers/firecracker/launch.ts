@@ -1,11 +1,11 @@
-import { open, stat, symlink } from "node:fs/promises";
+import { open, symlink } from "node:fs/promises";
 import { join } from "node:path";
 
-import type { VmImage } from "../../core/runtime.ts";
 import type { SnapshotFiles } from "../../core/snapshot.ts";
 import type { VmSpec } from "../../core/vm.ts";
 import { runCommand } from "../../os/run-command.ts";
 import { openAll } from "../shared/open-all.ts";
+import { checkMemory, vmImage } from "../shared/vm-image.ts";
 import type { VmLaunch } from "../shared/vm-launch.ts";
 import { vmFiles } from "./machine.ts";
 
@@ -67,16 +67,4 @@ async function filesOf(
  */
 export function wakePipe(runFolder: string): string {
   return `${runFolder}.wake`;
-}
-
-async function checkMemory(path: string, memoryMib: number): Promise<void> {
-  const { size } = await stat(path);
-  const wanted = memoryMib * 2 ** 20;
-  if (size === wanted) return;
-  throw new Error(`the memory of its snapshot has ${size} bytes, not ${wanted}: ${path}`);
-}
-
-export function vmImage({ image }: Pick<VmSpec, "image">): VmImage {
-  if (image.kind === "vm") return image;
-  throw new Error(`Firecracker starts no image of the kind "${image.kind}"`);
 }

@@ -13,7 +13,8 @@ import { limitOf } from "../shared/time-limit.ts";
 import type { StartedVmm, VmEntry } from "../shared/vm-launch.ts";
 import type { VmRunner } from "../shared/vm-runner.ts";
 import type { FirecrackerControls } from "./controls.ts";
-import { firecrackerLaunch, vmImage } from "./launch.ts";
+import { vmImage } from "../shared/vm-image.ts";
+import { firecrackerLaunch } from "./launch.ts";
 import { bootCalls, restoreCall, resumeCall, snapshotCalls, vmFiles } from "./machine.ts";
 
 /** What the snapshots of a driver need of it. */
@@ -133,12 +134,13 @@ export class FirecrackerSnapshots implements VmSnapshots {
  * another in its place. Everybody may read it, in a folder that is closed to all but the manager.
  */
 async function keep(written: string, path: string): Promise<void> {
-  await using file = await open(written, constants.O_RDONLY | constants.O_NOFOLLOW);
-  const { ino, dev, nlink } = await file.stat();
-  if (!(await file.stat()).isFile() || nlink !== 1) throw new Error(`${written} is no file`);
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  await using file = await open(written, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  const found = await file.stat();
+  if (!found.isFile() || found.nlink !== 1) throw new Error(`${written} is no file of its own`);
   await rename(written, path);
   const kept = await lstat(path);
-  if (kept.ino !== ino || kept.dev !== dev) throw new Error(`${written} was replaced`);
+  if (kept.ino !== found.ino || kept.dev !== found.dev) throw new Error(`${written} was replaced`);
   await file.chown(process.geteuid?.() ?? 0, process.getegid?.() ?? 0);
   await file.chmod(0o444);
 }

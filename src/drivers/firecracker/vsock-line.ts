@@ -65,8 +65,7 @@ export class VsockLine implements AgentLine {
     });
     this.#socket.once("error", reject);
     this.#socket.once("close", () => reject(new Error("nobody answers in its guest")));
-    await this.#write(Buffer.from(`CONNECT ${agentPort}\n`));
-    return promise;
+    await Promise.all([this.#write(Buffer.from(`CONNECT ${agentPort}\n`)), promise]);
   }
 
   #write(bytes: Uint8Array): Promise<void> {

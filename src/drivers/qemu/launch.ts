@@ -1,11 +1,11 @@
-import { type FileHandle, open, stat } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 
-import type { VmImage } from "../../core/runtime.ts";
 import type { SnapshotFiles } from "../../core/snapshot.ts";
 import { type GuestAddress, guestPort, type VmSpec } from "../../core/vm.ts";
 import type { NetworkKind } from "../../ports/network.ts";
 import { runCommand } from "../../os/run-command.ts";
 import { openAll } from "../shared/open-all.ts";
+import { checkMemory, vmImage } from "../shared/vm-image.ts";
 import type { VmLaunch } from "../shared/vm-launch.ts";
 import { qemuCommandLine, type QemuMachine, type QemuNetwork } from "./command-line.ts";
 
@@ -73,20 +73,7 @@ async function makeMemory(
   await file.chmod(0o666);
 }
 
-/** QEMU would make an empty file as long as it wants one, and restore a guest without memory. */
-async function checkMemory(path: string, memoryMib: number): Promise<void> {
-  const { size } = await stat(path);
-  const wanted = memoryMib * 2 ** 20;
-  if (size === wanted) return;
-  throw new Error(`the memory of its snapshot has ${size} bytes, not ${wanted}: ${path}`);
-}
-
 /** How QEMU is connected in a network of this kind. */
 export function qemuNetwork(kind: NetworkKind, address: GuestAddress): QemuNetwork {
   return kind === "namespace" ? { kind: "tap" } : { kind: "user", guestPort, ...address };
-}
-
-export function vmImage({ image }: Pick<VmSpec, "image">): VmImage {
-  if (image.kind === "vm") return image;
-  throw new Error(`QEMU starts no image of the kind "${image.kind}"`);
 }

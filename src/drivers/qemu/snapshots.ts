@@ -11,7 +11,8 @@ import { limitOf } from "../shared/time-limit.ts";
 import type { VmRunner } from "../shared/vm-runner.ts";
 import { incomingFd, qemuCommandLine, type QemuMachine } from "./command-line.ts";
 import type { QemuControls } from "./controls.ts";
-import { qemuLaunch, qemuNetwork, vmImage } from "./launch.ts";
+import { vmImage } from "../shared/vm-image.ts";
+import { qemuLaunch, qemuNetwork } from "./launch.ts";
 import type { QmpConnection } from "./qmp.ts";
 import { StateReceiver } from "./state-receiver.ts";
 
