@@ -16,7 +16,7 @@ const { skip } = await vmImages("node", "python");
 
 /** The suites of a real Firecracker, each in a host of its own that has KVM. */
 describe("Firecracker, where KVM works", { skip: obstacle ?? skip }, () => {
-  for (const suite of ["driver", "clones", "specification"]) {
+  for (const suite of ["driver", "clones"]) {
     it(`passes the suite ${suite}`, { timeout: 1_800_000 }, async (t) => {
       const { status, output } = await runNested({
         script: `

@@ -21,7 +21,7 @@ import { FirecrackerSnapshots } from "./snapshots.ts";
 export interface FirecrackerDriverOptions extends VmRunnerOptions {
   /** A path, or a name to look up on PATH; `firecracker` unless told. */
   readonly program?: string;
-  /** How long the guest that KVM is tried with may take; 6 s unless told. */
+  /** How long the guest that KVM is tried with may take; 10 s unless told. */
   readonly trialLimitMs?: number;
   /** A kernel and initramfs that are installed, to try KVM with; null where there are none yet. */
   readonly probeImage?: () => Promise<ProbeImage | null>;
@@ -113,7 +113,7 @@ export class FirecrackerDriver implements VmDriver {
   async #examineHost(image: ProbeImage | null): Promise<FirecrackerHost> {
     const known = await this.#host;
     if (known !== undefined && !known.preliminary) return known;
-    const { dataDir, program = "firecracker", trialLimitMs = 6_000, network } = this.#options;
+    const { dataDir, program = "firecracker", trialLimitMs = 10_000, network } = this.#options;
     const { facts } = network;
     this.#host = probeFirecracker({ dataDir, program, image, trialLimitMs, network: facts });
     return this.#host;
