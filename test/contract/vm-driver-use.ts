@@ -50,6 +50,7 @@ export function vmUseSuite(subject: VmDriverSubject): void {
       assert.ok(spentMs > 300 && spentMs < 4_000, `${spentMs} ms`);
       assert.ok(after.memoryBytes > 16 * 2 ** 20, `${after.memoryBytes} bytes`);
       assert.ok(after.memoryBytes < 2 ** 30, `${after.memoryBytes} bytes`);
+      assert.equal(after.disk === null, driver.kind === "process");
       if (after.disk !== null) assert.ok(after.disk.readBytes > 2 ** 20, JSON.stringify(after));
       await guest.stop();
     });

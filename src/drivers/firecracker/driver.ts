@@ -82,7 +82,11 @@ export class FirecrackerDriver implements VmDriver {
   }
 
   async measure(vmId: string): Promise<VmmUse> {
-    return { ...(await this.#runner.measure(vmId)), disk: null };
+    const [use, disk] = await Promise.all([
+      this.#runner.measure(vmId),
+      this.#controls.diskUse(vmId),
+    ]);
+    return { ...use, disk };
   }
 
   agentLine(vmId: string): AgentLine | undefined {

@@ -34,6 +34,8 @@ export async function firecrackerLaunch(start: FirecrackerStart): Promise<VmLaun
     names.map((name, index) => symlink(`/proc/self/fd/${firstFd + index}`, join(runFolder, name))),
   );
   await runCommand(["mkfifo", "--mode=600", wakePipe(runFolder)]);
+  // Its user opens this one; nobody else can come to it.
+  await runCommand(["mkfifo", "--mode=666", join(runFolder, vmFiles.metrics)]);
   await using undo = new AsyncDisposableStack();
   const input = undo.use(await open(wakePipe(runFolder), "r+"));
   const files = await openAll(Object.values(paths));

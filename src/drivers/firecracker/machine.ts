@@ -10,6 +10,8 @@ export const vmFiles = {
   kernel: "kernel",
   initramfs: "initramfs",
   rootfs: "rootfs",
+  /** Where it reports what its devices did. */
+  metrics: "metrics",
   /** The host's end of the guest's vsock. */
   vsock: "vsock.sock",
   /** The snapshot that it is restored from. */
@@ -36,9 +38,16 @@ const kernelWords = [
   ...lightKernel,
 ];
 
+/** Before all else; it is none of a snapshot's. */
+const metricsCall: ApiCall = ["PUT", "/metrics", { metrics_path: vmFiles.metrics }];
+
+/** Reports now; it does so by itself once a minute. */
+export const reportCall: ApiCall = ["PUT", "/actions", { action_type: "FlushMetrics" }];
+
 /** What makes the machine of a VM and starts it, in this order. */
 export function bootCalls({ name, vcpus, memoryMib }: VmSpec, tap: string): readonly ApiCall[] {
   return [
+    metricsCall,
     ["PUT", "/machine-config", { vcpu_count: vcpus, mem_size_mib: memoryMib }],
     ["PUT", "/boot-source", bootSource(guestWords(name, "tap"))],
     [
@@ -75,15 +84,18 @@ export function probeConfig(): string {
   });
 }
 
-/** Restores a VM, which then stands still. The clock is for the wake channel to set. */
-export const restoreCall: ApiCall = [
-  "PUT",
-  "/snapshot/load",
-  {
-    snapshot_path: vmFiles.state,
-    mem_backend: { backend_type: "File", backend_path: vmFiles.memory },
-    resume_vm: false,
-  },
+/** What restores a VM, which then stands still. The clock is for the wake channel to set. */
+export const restoreCalls: readonly ApiCall[] = [
+  metricsCall,
+  [
+    "PUT",
+    "/snapshot/load",
+    {
+      snapshot_path: vmFiles.state,
+      mem_backend: { backend_type: "File", backend_path: vmFiles.memory },
+      resume_vm: false,
+    },
+  ],
 ];
 
 export const resumeCall: ApiCall = ["PATCH", "/vm", { state: "Resumed" }];

@@ -15,7 +15,7 @@ import type { VmRunner } from "../shared/vm-runner.ts";
 import type { FirecrackerControls } from "./controls.ts";
 import { vmImage } from "../shared/vm-image.ts";
 import { firecrackerLaunch } from "./launch.ts";
-import { bootCalls, restoreCall, resumeCall, snapshotCalls, vmFiles } from "./machine.ts";
+import { bootCalls, restoreCalls, resumeCall, snapshotCalls, vmFiles } from "./machine.ts";
 
 /** What the snapshots of a driver need of it. */
 export interface FirecrackerSnapshotsDeps {
@@ -108,7 +108,7 @@ export class FirecrackerSnapshots implements VmSnapshots {
         return firecrackerLaunch({ program, spec, runFolder, from });
       },
       becomeReady: async (spec, started, until) => {
-        await this.#deps.controls.make(spec.id, started, [restoreCall], until);
+        await this.#deps.controls.make(spec.id, started, restoreCalls, until);
         this.expect(spec, started);
         this.#paused.add(spec.id);
         void started.exited.then(() => this.#paused.delete(spec.id));

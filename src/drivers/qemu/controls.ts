@@ -2,6 +2,7 @@ import { join } from "node:path";
 
 import type { VmmUse } from "../../ports/vm-driver.ts";
 import { restrictSocket } from "../shared/unix-socket.ts";
+import { within } from "../shared/time-limit.ts";
 import type { StartedVmm } from "../shared/vm-launch.ts";
 import { qmpSocket } from "./command-line.ts";
 import { QmpConnection } from "./qmp.ts";
@@ -79,14 +80,4 @@ function sum(stats: readonly BlockDevice["stats"][], field: "rd_bytes" | "wr_byt
     total += bytes;
   }
   return total;
-}
-
-async function within<T>(limitMs: number, answer: Promise<T>): Promise<T | null> {
-  const { promise, resolve } = Promise.withResolvers<null>();
-  const timer = setTimeout(resolve, limitMs, null);
-  try {
-    return await Promise.race([answer, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -5,3 +5,14 @@ export function limitOf(limitMs: number, missed: string): AbortSignal {
   setTimeout(() => limit.abort(error), limitMs).unref();
   return limit.signal;
 }
+
+/** The answer, or null where there is none after `limitMs`. */
+export async function within<T>(limitMs: number, answer: Promise<T>): Promise<T | null> {
+  const { promise, resolve } = Promise.withResolvers<null>();
+  const timer = setTimeout(resolve, limitMs, null);
+  try {
+    return await Promise.race([answer, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
