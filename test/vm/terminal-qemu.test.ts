@@ -31,18 +31,28 @@ await describeOnQemu((images) => {
     /** What is on the screen, as a screen reader reads it. */
     const screen = async () =>
       (await page.locator(".xterm-accessibility-tree").innerText()).replaceAll("\u00a0", " ");
-    const shows = (text: string | RegExp) =>
-      waitUntil(
-        `the screen shows ${String(text)}`,
-        async () => {
-          const shown = await screen();
-          return typeof text === "string" ? shown.includes(text) : text.test(shown);
-        },
-        30_000,
-      );
+    const shows = async (text: string | RegExp) => {
+      let shown = "";
+      const holds = async () => {
+        shown = await screen();
+        return typeof text === "string" ? shown.includes(text) : text.test(shown);
+      };
+      const what = `the screen shows ${String(text)}`;
+      await waitUntil(what, holds, 30_000).catch((error: unknown) => {
+        throw new Error(`It shows ${JSON.stringify(shown)}`, { cause: error });
+      });
+    };
     const run = async (command: string) => {
       await page.keyboard.type(command);
       await page.keyboard.press("Enter");
+    };
+    let asked = 0;
+    /** Rows and columns, and nothing left to come of the commands before. */
+    const size = async () => {
+      const answer = new RegExp(`^(\\d+ \\d+)\\s*\\nanswer ${++asked}$`, "m");
+      await run(`clear; stty size; echo answer ${asked}`);
+      await shows(answer);
+      return answer.exec(await screen())?.[1];
     };
 
     it("logs in by itself, and runs the specification's checks", async () => {
@@ -59,17 +69,10 @@ await describeOnQemu((images) => {
     });
 
     it("is an editor's screen, and has the size of its place", async () => {
-      await run("clear; stty size");
-      await shows(/^\d+ \d+$/m);
-      const [old] = /^\d+ \d+$/m.exec(await screen()) ?? [];
+      const old = await size();
       await page.getByRole("button", { name: "Full height" }).click();
       await page.getByRole("textbox", { name: "Terminal", exact: true }).focus();
-      await waitUntil("it has grown", async () => {
-        await run("clear; stty size");
-        await shows(/^\d+ \d+$/m);
-        const [now] = /^\d+ \d+$/m.exec(await screen()) ?? [];
-        return now !== undefined && now !== old;
-      });
+      await waitUntil("it has grown", async () => (await size()) !== old, 30_000);
       await run("cd /tmp; vi notes");
       await shows("1/1");
       await page.keyboard.type("ifrom the page");
