@@ -50,10 +50,9 @@ describe("the history of a function", { skip: skipWithout("chromium") }, () => {
     await page.waitForURL("**page=2");
     await shows(page, 1);
     await rows(page).getByText("no luck").waitFor();
-    assert.equal(
-      await page.getByRole("button", { name: /^Not live/ }).getAttribute("aria-disabled"),
-      "true",
-    );
+    const live = page.getByRole("button", { name: "Live (New calls are on the first page)" });
+    assert.equal(await live.getAttribute("aria-disabled"), "true");
+    assert.equal(await live.getAttribute("aria-pressed"), "false");
     await page.reload();
     await shows(page, 1);
     assert.deepEqual(complaints, []);
@@ -73,7 +72,7 @@ describe("the history of a function", { skip: skipWithout("chromium") }, () => {
       ["call 1", "1"],
     );
     await assertAccessible(page);
-    await page.getByRole("button", { name: /^Request / }).click();
+    await page.getByLabel("Find in logs and errors").clear();
     await shows(page, 50);
     assert.deepEqual(complaints, []);
     await page.close();
@@ -98,6 +97,13 @@ describe("the history of a function", { skip: skipWithout("chromium") }, () => {
     await page.getByLabel("Outcome").selectOption("");
     await page.getByLabel("Find in logs and errors").fill("call 37");
     await rows(page).getByText("call 37").waitFor();
+    await page.getByRole("button", { name: "Show all" }).waitFor({ state: "detached" });
+    // However fast somebody types, and wherever.
+    await page.getByLabel("Find in logs and errors").fill("");
+    await page.keyboard.type("ll 38");
+    await page.keyboard.press("Home");
+    await page.keyboard.type("ca");
+    await rows(page).getByText("call 38").waitFor();
     await shows(page, 1);
     await page.close();
   });
@@ -132,7 +138,7 @@ describe("the history of a function", { skip: skipWithout("chromium") }, () => {
     await page.getByLabel("When").selectOption("custom");
     await page.getByLabel("From").waitFor();
     await shows(page, 50);
-    await page.getByRole("button", { name: /^Not live/ }).waitFor();
+    await page.getByRole("button", { name: "Live (A stretch of time is chosen)" }).waitFor();
     // Before the first call.
     const local = new Date(begin.getTime() - begin.getTimezoneOffset() * 60_000 - 60_000);
     await page.getByLabel("To", { exact: true }).fill(local.toISOString().slice(0, 16));
@@ -161,7 +167,7 @@ describe("the history of a function", { skip: skipWithout("chromium") }, () => {
     await rows(page).first().getByRole("button").click();
     await page.getByLabel("Logs", { exact: true }).getByText("call live").waitFor();
     await page.getByRole("button", { name: "Live", exact: true }).click();
-    await page.getByRole("button", { name: "Not live" }).waitFor();
+    await page.getByRole("button", { name: "Live", exact: true, pressed: false }).waitFor();
     await client().invokeFunction("called", { n: "unseen", fail: true });
     await passTime(1_000);
     assert.equal(await rows(page).count(), 2);
@@ -177,6 +183,13 @@ describe("the history of a function", { skip: skipWithout("chromium") }, () => {
     await rows(page).getByText("call one more").waitFor();
     await page.getByText(`${known + 1} invocations`).waitFor();
     assert.equal(await rows(page).count(), 50);
+    await page.getByRole("button", { name: "Older" }).click();
+    await shows(page, known + 1 - 50);
+    assert.equal(await rows(page).getByText("call one more").count(), 0);
+    await page.goto(`${manager.url}/functions/called/invocations?page=99`);
+    await page.getByText("There is no page 99").waitFor();
+    await page.getByRole("button", { name: "The newest page" }).click();
+    await shows(page, 50);
     await page.close();
   });
 

@@ -89,7 +89,7 @@ describe("the pages of VMs", { skip: skipWithout("chromium") }, () => {
     await page
       .getByRole("searchbox", { name: "Find by name, function or address" })
       .fill(vm.guest_ip ?? "");
-    assert.equal(await rows.count(), 1);
+    await waitUntil("the others are hidden", async () => (await rows.count()) === 1);
     await page.getByRole("combobox", { name: "State" }).selectOption("Booting");
     await page.getByRole("heading", { name: "No VM is like that" }).waitFor();
     assert.deepEqual(complaints, []);

@@ -1,5 +1,6 @@
 import { useSyncExternalStore } from "react";
 import type { FunctionEvent, FunctionItem, FunctionSummary, VmEvent } from "./api.ts";
+import { hearEvents } from "./event-stream.ts";
 import { functionsQuery, queryClient, vmReasonQuery } from "./queries.ts";
 
 /** Whether the manager's changes are heard. */
@@ -19,34 +20,26 @@ const lostAfterMs = 1_500;
 
 /** Hears what becomes of functions and VMs, for as long as the page is open, and keeps queries true. */
 export function listen(): void {
-  const source = new EventSource("/v1/events");
   let lost: ReturnType<typeof setTimeout> | undefined;
-  source.addEventListener("open", () => {
-    clearTimeout(lost);
-    lost = undefined;
-    // Whatever changed while nobody listened.
-    if (connection === "lost") void queryClient.invalidateQueries();
-    tell("live");
+  hearEvents("/v1/events", {
+    open: () => {
+      clearTimeout(lost);
+      lost = undefined;
+      // Whatever changed while nobody listened.
+      if (connection === "lost") void queryClient.invalidateQueries();
+      tell("live");
+    },
+    error: () => {
+      lost ??= setTimeout(() => tell("lost"), lostAfterMs);
+    },
+    function: ({ data }) => takeFunction(JSON.parse(data) as FunctionEvent),
+    vm: ({ data }) => {
+      const { vm_id: vm, function_id: id, reason } = JSON.parse(data) as VmEvent;
+      if (reason !== null) queryClient.setQueryData(vmReasonQuery(vm).queryKey, reason);
+      readAnew("vms", `vms/${vm}`, "functions", `functions/${id}`, "host");
+    },
+    reset: () => void queryClient.invalidateQueries(),
   });
-  source.addEventListener("error", () => {
-    lost ??= setTimeout(() => tell("lost"), lostAfterMs);
-    // A browser gives up on an answer that is no stream, such as a proxy's; it is worth another try.
-    if (source.readyState === EventSource.CLOSED) {
-      setTimeout(() => {
-        clearTimeout(lost);
-        listen();
-      }, 2_000);
-    }
-  });
-  source.addEventListener("function", ({ data }: MessageEvent<string>) => {
-    takeFunction(JSON.parse(data) as FunctionEvent);
-  });
-  source.addEventListener("vm", ({ data }: MessageEvent<string>) => {
-    const { vm_id: vm, function_id: id, reason } = JSON.parse(data) as VmEvent;
-    if (reason !== null) queryClient.setQueryData(vmReasonQuery(vm).queryKey, reason);
-    readAnew("vms", `vms/${vm}`, "functions", `functions/${id}`, "host");
-  });
-  source.addEventListener("reset", () => void queryClient.invalidateQueries());
 }
 
 /** Shows the new state at once; the rest of the function is read anew. */

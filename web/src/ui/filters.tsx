@@ -1,5 +1,6 @@
 import { Search } from "lucide-react";
 import type { ReactNode } from "react";
+import { useTyped } from "./use-typed.ts";
 
 interface SearchFieldProps {
   readonly label: string;
@@ -11,6 +12,7 @@ interface SearchFieldProps {
 
 /** Where it is written what a list is searched for. */
 export function SearchField({ label, hint = label, value, onChange }: SearchFieldProps): ReactNode {
+  const { typed, type } = useTyped(value, onChange);
   return (
     <div className="search">
       <Search size={15} aria-hidden />
@@ -20,8 +22,8 @@ export function SearchField({ label, hint = label, value, onChange }: SearchFiel
         placeholder={label}
         title={hint}
         aria-label={hint}
-        value={value}
-        onChange={({ target }) => onChange(target.value)}
+        value={typed}
+        onChange={({ target }) => type(target.value)}
       />
     </div>
   );

@@ -1,11 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
-import { Radio, X } from "lucide-react";
+import { Radio } from "lucide-react";
 import type { ReactNode } from "react";
 import type { InvocationStatus } from "../../api.ts";
 import { vmsQuery } from "../../queries.ts";
 import { Button } from "../../ui/button.tsx";
 import { Choice, SearchField } from "../../ui/filters.tsx";
 import { stateChoices } from "../../ui/states.tsx";
+import { useTyped } from "../../ui/use-typed.ts";
 import {
   type InvocationRange,
   type InvocationSearch,
@@ -37,21 +38,19 @@ export function InvocationFilters(props: FiltersProps): ReactNode {
       <SearchField
         label="Find in logs and errors"
         hint="Find in logs and errors, or by a whole request id"
-        value={search.q ?? ""}
+        value={search.q ?? search.request ?? ""}
         onChange={(text) => change(withText(search, text))}
       />
       <OutcomeFilter {...parts} />
       <StartFilters {...parts} />
       <VmFilter functionId={functionId} {...parts} />
       <RangeFilter {...parts} />
-      {search.request !== undefined && (
-        <Button size="small" onClick={() => change(withPart(search, "request", undefined))}>
-          <X size={14} aria-hidden /> Request {search.request.slice(0, 8)}
-          <span className="visually-hidden">: show all requests</span>
-        </Button>
-      )}
-      <Button aria-pressed={live} disabledReason={why} onClick={() => setLive(!live)}>
-        <Radio size={15} aria-hidden /> {live && why === null ? "Live" : "Not live"}
+      <Button
+        aria-pressed={live && why === null}
+        disabledReason={why}
+        onClick={() => setLive(!live)}
+      >
+        <Radio size={15} aria-hidden /> Live
       </Button>
     </div>
   );
@@ -165,17 +164,18 @@ interface TimeFieldProps extends PartProps {
 
 /** A time in the browser's own time zone. */
 function TimeField({ part, label, search, change }: TimeFieldProps): ReactNode {
+  const { typed, type } = useTyped(localTime(search[part]), (value) => {
+    const time = value === "" ? undefined : new Date(value).toISOString();
+    change(withPart(search, part, time));
+  });
   return (
     <label className="time-field">
       {label}
       <input
         className="input"
         type="datetime-local"
-        value={localTime(search[part])}
-        onChange={({ target: { value } }) => {
-          const time = value === "" ? undefined : new Date(value).toISOString();
-          change(withPart(search, part, time));
-        }}
+        value={typed}
+        onChange={({ target }) => type(target.value)}
       />
     </label>
   );

@@ -51,6 +51,7 @@ describe("the search of the history", () => {
     assert.deepEqual(withText({ q: "5" }, ` ${id.toUpperCase()} `), { request: id });
     assert.deepEqual(withText({}, id.slice(1)), { q: id.slice(1) });
     assert.deepEqual(withText({ q: "x" }, ""), {});
+    assert.deepEqual(withText({ request: id, page: 2 }, "x"), { q: "x" });
   });
 
   it("asks for a range as it is now, and for times as they were chosen", () => {

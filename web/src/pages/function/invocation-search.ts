@@ -77,10 +77,9 @@ export function withPart<K extends keyof InvocationSearch>(
 /** What is looked for when this is written: a whole request id finds its call, all else is text. */
 export function withText(search: InvocationSearch, text: string): InvocationSearch {
   const wanted = text.trim();
-  if (uuid.test(wanted)) {
-    return withPart(withPart(search, "q", undefined), "request", wanted.toLowerCase());
-  }
-  return withPart(search, "q", text === "" ? undefined : text);
+  const { q: _, request: __, ...rest } = search;
+  if (uuid.test(wanted)) return withPart(rest, "request", wanted.toLowerCase());
+  return withPart(rest, "q", text === "" ? undefined : text);
 }
 
 /** Another range; times of its own are only of `custom`, which begins an hour before `now`. */

@@ -1,14 +1,20 @@
 import { getRouteApi } from "@tanstack/react-router";
 import { ChevronLeft, ChevronRight, History } from "lucide-react";
 import { type ReactNode, useState } from "react";
-import type { InvocationItem, InvocationPage } from "../../api.ts";
 import { Button, ButtonLink } from "../../ui/button.tsx";
 import { formatNumber } from "../../ui/format.ts";
 import { ErrorNotice, Loading } from "../../ui/notices.tsx";
 import { Card, Empty } from "../../ui/page.tsx";
+import { historyRows } from "./history-rows.ts";
 import { InvocationFilters } from "./invocation-filters.tsx";
 import { InvocationsTable } from "./invocations-table.tsx";
-import { type InvocationSearch, pageSize, whyNotLive, withPart } from "./invocation-search.ts";
+import {
+  type InvocationSearch,
+  pageSize,
+  toQuery,
+  whyNotLive,
+  withPart,
+} from "./invocation-search.ts";
 import { useFunction } from "./use-function.ts";
 import { useInvocations, useTail } from "./use-invocations.ts";
 
@@ -23,9 +29,11 @@ export function InvocationsPage(): ReactNode {
   const { page = 1 } = search;
   const why = whyNotLive(search);
   const isLive = live && why === null;
-  const { data, error, refetch } = useInvocations(item.id, search, isLive);
+  const { data, dataUpdatedAt, error, refetch } = useInvocations(item.id, search, isLive);
   const tail = useTail(item.id, search, isLive);
-  const { items, total } = joined(tail, data);
+  const { since } = toQuery(search, dataUpdatedAt);
+  const { items, total } =
+    why === null ? historyRows({ page: data, tail, since }) : (data ?? nothing);
   const change = (next: InvocationSearch) => void navigate({ search: next, replace: true });
   const hasFilter = Object.keys(search).some((key) => key !== "page");
   return (
@@ -51,26 +59,32 @@ export function InvocationsPage(): ReactNode {
       )}
       {data !== undefined && items.length === 0 && (
         <Card>
-          {hasFilter ? (
+          {page > 1 && total > 0 ? (
+            <NoSuchPage page={page} go={() => change({ ...search, page: 1 })} />
+          ) : hasFilter ? (
             <NothingMatches reset={() => change({})} />
           ) : (
             <NothingYet name={item.name} />
           )}
         </Card>
       )}
-      {total > pageSize && (
+      {total > pageSize && items.length > 0 && (
         <Pages page={page} total={total} go={(next) => change({ ...search, page: next })} />
       )}
     </div>
   );
 }
 
-/** A page of the history with what has ended since on top; never more rows than a page has. */
-function joined(tail: readonly InvocationItem[], page: InvocationPage | undefined) {
-  const { items: read = [], total = 0 } = page ?? {};
-  const known = new Set(read.map(({ id }) => id));
-  const fresh = tail.filter(({ id }) => !known.has(id));
-  return { items: [...fresh, ...read].slice(0, pageSize), total: total + fresh.length };
+const nothing = { items: [], total: 0 };
+
+function NoSuchPage({ page, go }: { readonly page: number; readonly go: () => void }): ReactNode {
+  return (
+    <Empty
+      icon={History}
+      title={`There is no page ${formatNumber(page)}`}
+      action={<Button onClick={go}>The newest page</Button>}
+    />
+  );
 }
 
 function NothingMatches({ reset }: { readonly reset: () => void }): ReactNode {

@@ -1,7 +1,9 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { client, type InvocationItem } from "../../api.ts";
+import { hearEvents } from "../../event-stream.ts";
 import { queryClient } from "../../queries.ts";
+import { usePageVisible } from "../../ui/use-page-visible.ts";
 import { type InvocationSearch, pageSize, toFilter, toQuery } from "./invocation-search.ts";
 
 /** A page of a function's history; where it is live, what a range that ends now has in it stays true. */
@@ -32,22 +34,21 @@ export function useTail(
   const url = `/v1/functions/${id}/logs/stream?${query}`;
   /** What came over the stream that was asked for last; it stays when nobody listens any more. */
   const [heard, setHeard] = useState<Heard>({ url, items: [] });
+  const isVisible = usePageVisible();
   useEffect(() => {
-    if (!isOn) return undefined;
-    const source = new EventSource(url);
-    source.addEventListener("open", () => {
+    if (!isOn || !isVisible) return undefined;
+    return hearEvents(url, {
       // Whatever ended after the page was read and before this listened.
-      void queryClient.invalidateQueries({ queryKey: ["invocations", id] });
+      open: () => void queryClient.invalidateQueries({ queryKey: ["invocations", id] }),
+      invocation: ({ data }) => {
+        const item = JSON.parse(data) as InvocationItem;
+        setHeard((before) => {
+          const older = before.url === url ? before.items : [];
+          return { url, items: [item, ...older].slice(0, pageSize) };
+        });
+      },
     });
-    source.addEventListener("invocation", ({ data }: MessageEvent<string>) => {
-      const item = JSON.parse(data) as InvocationItem;
-      setHeard((before) => {
-        const older = before.url === url ? before.items : [];
-        return { url, items: [item, ...older].slice(0, pageSize) };
-      });
-    });
-    return () => source.close();
-  }, [id, url, isOn]);
+  }, [id, url, isOn, isVisible]);
   return heard.url === url ? heard.items : [];
 }
 

@@ -1,5 +1,6 @@
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { useEffect, useState } from "react";
 import { ApiError, client, openVmSocket, type VmFiguresItem } from "../../api.ts";
+import { usePageVisible } from "../../ui/use-page-visible.ts";
 import { joinFrames } from "./figure-series.ts";
 
 /** How a VM's figures are followed: `lost` tries again, `ended` does not. */
@@ -9,7 +10,7 @@ export interface Figures {
   readonly phase: FiguresPhase;
   /** Of the last 15 minutes, the oldest first; kept when the VM goes. */
   readonly frames: readonly VmFiguresItem[];
-  /** Why the manager closed the connection last. */
+  /** Why the manager closed the connection last, or what it answered. */
   readonly reason: string | null;
 }
 
@@ -44,7 +45,8 @@ async function follow(id: string, update: Update, signal: AbortSignal): Promise<
     } catch (error) {
       if (signal.aborted) return;
       const gone = error instanceof ApiError && error.status === 404;
-      update((now) => ({ ...now, phase: gone ? "ended" : "lost" }));
+      const reason = error instanceof ApiError ? error.message : null;
+      update((now) => (gone ? { ...now, phase: "ended" } : { ...now, phase: "lost", reason }));
       if (gone) return;
     }
     await new Promise((resolve) => setTimeout(resolve, againMs));
@@ -66,13 +68,4 @@ function hear(id: string, update: Update, signal: AbortSignal): Promise<string |
     });
     socket.addEventListener("close", ({ reason }) => resolve(reason || null));
   });
-}
-
-function usePageVisible(): boolean {
-  return useSyncExternalStore(subscribeToVisibility, () => document.visibilityState === "visible");
-}
-
-function subscribeToVisibility(listener: () => void): () => void {
-  document.addEventListener("visibilitychange", listener);
-  return () => document.removeEventListener("visibilitychange", listener);
 }
