@@ -50,7 +50,7 @@ describe("writing functions in the console", { skip: skipWithout("chromium") }, 
       .waitFor();
     await page.getByLabel("Name", { exact: true }).fill("numbers");
     await button("Create and test").click();
-    await page.getByRole("status", { name: "Deploy" }).waitFor();
+    await page.getByRole("status").getByRole("list", { name: "Deploy" }).waitFor();
     await result.getByText('"median": 2.5').waitFor();
     await page.getByText("numbers is ready.").waitFor();
     await assertAccessible(page);
@@ -84,6 +84,34 @@ describe("writing functions in the console", { skip: skipWithout("chromium") }, 
     await editor.getByText("interface Event").waitFor();
     await button("Discard").click();
     await editor.getByText("Greeting").waitFor();
+    await page.close();
+  });
+
+  it("keeps what is written while it is created, and asks before its settings are lost", async () => {
+    const { page, button, editor, write } = await open("/functions/new");
+    await page.getByLabel("Name", { exact: true }).fill("slowly");
+    await write("exports.handler = () => 'first';");
+    const written = Promise.withResolvers<void>();
+    await page.route("**/v1/functions", async (route) => {
+      await written.promise;
+      await route.continue();
+    });
+    await button("Create", true).click();
+    await write("exports.handler = () => 'second';");
+    await page.getByLabel("Memory, MiB").fill("512");
+    written.resolve();
+    await page.getByText("slowly is ready.").waitFor();
+    await editor.getByText("'second'").waitFor();
+    assert.equal((await manager.client.invokeFunction("slowly")).response, "first");
+    await page.getByRole("link", { name: "Open it" }).click();
+    await button("Stay").click();
+    await button("Deploy again").click();
+    await waitUntil("it is deployed", async () => {
+      const { memory_mb: memory, state } = await manager.client.getFunction("slowly");
+      return memory === 512 && state === "ready";
+    });
+    await page.getByRole("link", { name: "Open it" }).click();
+    await page.getByRole("heading", { level: 1, name: "slowly" }).waitFor();
     await page.close();
   });
 
@@ -283,9 +311,16 @@ describe("writing functions in the console", { skip: skipWithout("chromium") }, 
     await button("Roll back to it").click();
     await row(4).getByText("Serving").waitFor();
     assert.equal((await manager.client.invokeFunction(id)).response, "one!");
-    // What another client deploys appears by itself.
-    await manager.client.updateFunction(id, { code: greet("five") });
-    await row(5).getByText("Serving").waitFor();
+    await row(4).getByRole("button").click();
+    await dialog.getByText("This is its code.").waitFor();
+    await dialog.getByText('"one"').waitFor();
+    await button("Close").click();
+    // What another client deploys appears by itself, and what failed can be tried again.
+    await manager.client.updateFunction(id, { code: "throw new Error('once more');" });
+    await row(5).getByText("Failed").waitFor();
+    await row(5).getByRole("button").click();
+    await button("Deploy it again").click();
+    await row(6).getByText("Failed").waitFor();
     assert.deepEqual(complaints, []);
     await page.close();
   });

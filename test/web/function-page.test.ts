@@ -5,7 +5,7 @@ import { assertAccessible, complaintsOf } from "../support/axe.ts";
 import { startConsole } from "../support/console.ts";
 import type { TestManager } from "../support/manager.ts";
 import { skipWithout } from "../support/test-tools.ts";
-import { waitUntil } from "../support/wait-until.ts";
+import { passTime, waitUntil } from "../support/wait-until.ts";
 
 const code = `exports.handler = (event) => {
   if (event.fail) throw new TypeError("no luck");
@@ -131,6 +131,20 @@ describe("the overview and the settings of a function", { skip: skipWithout("chr
     await page.getByRole("link", { name: "Overview" }).click();
     await page.getByRole("region", { name: "Statistics" }).waitFor();
     assert.deepEqual(complaints, []);
+    await page.close();
+  });
+
+  it("does not change back what somebody else has changed meanwhile", async () => {
+    const { page } = await open("/functions/tried/settings");
+    await page.getByLabel("Timeout, s").fill("44");
+    await manager.client.updateFunction("tried", { idle_timeout_seconds: 66 });
+    await passTime(500);
+    assert.equal(await page.getByText("Not saved:").innerText(), "Not saved: timeout_seconds");
+    await button(page, "Save").click();
+    await page.getByText("Saved", { exact: true }).first().waitFor();
+    const saved = await manager.client.getFunction("tried");
+    assert.deepEqual([saved.timeout_seconds, saved.idle_timeout_seconds], [44, 66]);
+    assert.equal(await page.getByLabel("Idle for, s").inputValue(), "66");
     await page.close();
   });
 

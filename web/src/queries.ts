@@ -1,5 +1,5 @@
 import { queryOptions, QueryClient } from "@tanstack/react-query";
-import { ApiError, client, type StatisticsItem } from "./api.ts";
+import { ApiError, client, type InvokeResponse, type StatisticsItem } from "./api.ts";
 
 /** Everything that was read of the manager; `live.ts` keeps it true. */
 export const queryClient = new QueryClient({
@@ -70,3 +70,12 @@ export const hostQuery = queryOptions({
   queryFn: () => client.getHost(),
   refetchInterval: 15_000,
 });
+
+/** Invokes a function. Of that nobody is told, and when it was last invoked stands on many a page. */
+export async function invokeFunction(id: string, event: unknown): Promise<InvokeResponse> {
+  try {
+    return await client.invokeFunction(id, event);
+  } finally {
+    void queryClient.invalidateQueries({ queryKey: functionsQuery.queryKey });
+  }
+}

@@ -1,14 +1,15 @@
 import { useSyncExternalStore } from "react";
+import { recall, store } from "./ui/stored.ts";
 
 /** What the user has chosen; `system` follows the browser. */
 export type Theme = "system" | "light" | "dark";
 
-const key = "firelet.theme";
+const key = "theme";
 const listeners = new Set<() => void>();
 const systemIsDark = matchMedia("(prefers-color-scheme: dark)");
 
 function chosen(): Theme {
-  const stored = localStorage.getItem(key);
+  const stored = recall(key);
   return stored === "light" || stored === "dark" ? stored : "system";
 }
 
@@ -20,7 +21,7 @@ export function applyTheme(): void {
 }
 
 export function setTheme(theme: Theme): void {
-  localStorage.setItem(key, theme);
+  store(key, theme);
   applyTheme();
   for (const listener of listeners) listener();
 }

@@ -33,16 +33,18 @@ export function DeployProgress({ item }: { readonly item: FunctionItem }): React
   }
   const reached = steps.findIndex(([state]) => state === item.state);
   return (
-    <ol className="deploy-steps" role="status" aria-label="Deploy">
-      {steps.map(([state, label], index) => (
-        <li key={state} aria-current={index === reached ? "step" : undefined}>
-          <StepIcon place={Math.sign(index - reached)} /> {label}
+    <div role="status">
+      <ol className="deploy-steps" aria-label="Deploy">
+        {steps.map(([state, label], index) => (
+          <li key={state} aria-current={index === reached ? "step" : undefined}>
+            <StepIcon place={Math.sign(index - reached)} /> {label}
+          </li>
+        ))}
+        <li>
+          <Elapsed key={item.id} />
         </li>
-      ))}
-      <li>
-        <Elapsed key={item.id} />
-      </li>
-    </ol>
+      </ol>
+    </div>
   );
 }
 

@@ -1,7 +1,8 @@
 import { useMutation } from "@tanstack/react-query";
 import { Play } from "lucide-react";
 import { type ReactNode, useState } from "react";
-import { client, functionCan, type FunctionSummary } from "../api.ts";
+import { functionCan, type FunctionSummary } from "../api.ts";
+import { invokeFunction } from "../queries.ts";
 import { Button } from "./button.tsx";
 import { Dialog } from "./dialog.tsx";
 import { Field } from "./fields.tsx";
@@ -22,7 +23,7 @@ export function whyNotInvoke(item: FunctionSummary): string | null {
 export function InvokePanel({ item }: { readonly item: FunctionSummary }): ReactNode {
   const saved = useSavedEvents(item.id);
   const invoke = useMutation({
-    mutationFn: (event: string) => client.invokeFunction(item.id, JSON.parse(event)),
+    mutationFn: (event: string) => invokeFunction(item.id, JSON.parse(event)),
   });
   const reason = whyNotInvoke(item) ?? (jsonProblem(saved.text) && "The event is not JSON");
   return (
@@ -45,7 +46,7 @@ export function InvokePanel({ item }: { readonly item: FunctionSummary }): React
         <SavedEvents saved={saved} />
       </div>
       {invoke.error && <ErrorNotice error={invoke.error} />}
-      {invoke.data && <InvokeResult result={invoke.data} />}
+      <InvokeResult result={invoke.data} />
     </form>
   );
 }

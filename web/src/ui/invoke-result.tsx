@@ -4,11 +4,20 @@ import { CodeBlock, LogLines } from "./code-block.tsx";
 import { formatDuration } from "./format.ts";
 import { StatusBadge } from "./states.tsx";
 
-/** How an invocation ended: what it answered or why it failed, and what it printed. */
-export function InvokeResult({ result }: { readonly result: InvokeResponse }): ReactNode {
+/** How an invocation ended, read out as soon as there is one. */
+export function InvokeResult({
+  result,
+}: {
+  readonly result: InvokeResponse | undefined;
+}): ReactNode {
+  return <div aria-live="polite">{result && <Result result={result} />}</div>;
+}
+
+/** What it answered or why it failed, and what it printed. */
+function Result({ result }: { readonly result: InvokeResponse }): ReactNode {
   const { status, logs } = result;
   return (
-    <section className="invoke-result" aria-label="Result" aria-live="polite">
+    <section className="invoke-result" aria-label="Result">
       <div className="toolbar">
         <StatusBadge status={status} />
         <span>{formatDuration(result.duration_ms)}</span>

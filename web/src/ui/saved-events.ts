@@ -1,4 +1,5 @@
 import { useState } from "react";
+import { recall, store } from "./stored.ts";
 
 /** What is kept of one function's events. */
 interface Kept {
@@ -17,12 +18,15 @@ const first: Kept = {
 
 /** The events of a function that this browser keeps: the one that is written, and those with names. */
 export function useSavedEvents(functionId: string) {
-  const key = `firelet.events.${functionId}`;
-  const [kept, setKept] = useState(() => read(key));
+  const key = `events.${functionId}`;
+  const [kept, setKept] = useState<Kept>(() => ({
+    ...first,
+    ...(recall(key) as Partial<Kept> | null),
+  }));
   const [name, setName] = useState<string | null>(null);
   const keep = (next: Kept) => {
     setKept(next);
-    localStorage.setItem(key, JSON.stringify(next));
+    store(key, next);
   };
   return {
     text: kept.text,
@@ -45,12 +49,4 @@ export function useSavedEvents(functionId: string) {
       keep({ ...kept, saved: others });
     },
   };
-}
-
-function read(key: string): Kept {
-  try {
-    return { ...first, ...(JSON.parse(localStorage.getItem(key) ?? "{}") as Partial<Kept>) };
-  } catch {
-    return first;
-  }
 }

@@ -44,6 +44,12 @@ const statusLooks: Record<InvocationStatus, Look> = {
   timeout: { label: "Timeout", tone: "bad", icon: Clock },
 };
 
+const revisionLooks = {
+  serving: { label: "Serving", tone: "ok", icon: CircleCheck },
+  deploying: { label: "Deploying", tone: "progress", icon: LoaderCircle, spins: true },
+  failed: { label: "Failed", tone: "bad", icon: CircleX },
+} as const satisfies Record<string, Look>;
+
 /** The states of each kind with their words, to choose from. */
 export const stateChoices = {
   function: choicesOf(functionLooks),
@@ -70,6 +76,14 @@ export function FunctionStateBadge({ state }: { readonly state: FunctionState })
 
 export function VmStateBadge({ state }: { readonly state: VmItem["state"] }): ReactNode {
   return <Badge {...vmLooks[state]} />;
+}
+
+export function RevisionBadge({
+  state,
+}: {
+  readonly state: keyof typeof revisionLooks;
+}): ReactNode {
+  return <Badge {...revisionLooks[state]} />;
 }
 
 export function StatusBadge({ status }: { readonly status: InvocationStatus }): ReactNode {

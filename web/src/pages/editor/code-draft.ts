@@ -50,7 +50,7 @@ export function useCodeDraft(item: FunctionItem) {
   const isChanged = Object.keys(changes).length > 0;
   const isOutdated = draft !== null && draft.revision !== item.revision;
   useEffect(() => {
-    // Somebody else has deployed the very same.
+    // The very same is deployed, by whomever.
     if (isOutdated && !isChanged) drop();
   });
   return {
@@ -72,11 +72,12 @@ export function useCodeDraft(item: FunctionItem) {
         });
     },
     drop,
-    /** After `sent` was accepted: what was written meanwhile stays, as a change of that. */
-    settle: (sent: CodeDraft | null, accepted: FunctionItem) => {
+    /** After it was accepted: what was written meanwhile stays, as a change of that. */
+    settle: (accepted: FunctionItem) => {
       const now = latest.current;
-      if (now === sent || now === null) drop();
-      else keep({ ...now, revision: accepted.revision });
+      const next = now && draftOf(accepted, now.fields);
+      // Where nothing was, it goes once the page has what was accepted, and not a moment before.
+      if (now && next) keep({ ...next, since: now.since });
     },
   };
 }

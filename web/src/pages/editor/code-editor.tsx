@@ -14,6 +14,8 @@ export interface CodeDifferenceProps {
   readonly runtime: string;
   readonly before: string;
   readonly after: string;
+  /** Whether what is the same is shown, too. */
+  readonly whole: boolean;
 }
 
 const Editor = lazy(async () => ({ default: (await import("./code-mirror.tsx")).CodeMirror }));

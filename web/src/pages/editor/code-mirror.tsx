@@ -26,7 +26,9 @@ export function CodeMirror(props: CodeEditorProps): ReactNode {
         extensions: [
           writing(runtime),
           EditorView.updateListener.of((update) => {
-            if (update.docChanged) latest.current.onChange(update.state.doc.toString());
+            const text = update.state.doc.toString();
+            // What comes from outside is known there.
+            if (update.docChanged && text !== latest.current.value) latest.current.onChange(text);
           }),
         ],
       }),
@@ -58,18 +60,18 @@ export function CodeMirror(props: CodeEditorProps): ReactNode {
   return <div ref={place} className="code-editor" />;
 }
 
-/** A difference, of which what is the same is folded; `CodeDifference` loads it. */
+/** A difference, of which what is the same may be folded; `CodeDifference` loads it. */
 export function CodeMirrorDifference(props: CodeDifferenceProps): ReactNode {
-  const { runtime, before, after } = props;
+  const { runtime, before, after, whole } = props;
   const place = useRef<HTMLDivElement>(null);
   const isWide = useSyncExternalStore(listenToWidth, () => wide.matches);
   useEffect(() => {
     const parent = place.current;
     if (parent === null) return undefined;
-    const show = isWide ? sideBySide : oneColumn;
-    const view = show(parent, { runtime, before, after });
+    const show = isWide && before !== after ? sideBySide : oneColumn;
+    const view = show(parent, { runtime, before, after, whole });
     return () => view.destroy();
-  }, [runtime, before, after, isWide]);
+  }, [runtime, before, after, whole, isWide]);
   return (
     <div ref={place} className="code-editor code-difference" role="group" aria-label="Difference" />
   );
@@ -83,7 +85,10 @@ function listenToWidth(listener: () => void): () => void {
   return () => wide.removeEventListener("change", listener);
 }
 
-const collapseUnchanged = { margin: 3, minSize: 6 };
+/** How what is the same is folded. */
+function folding({ whole }: CodeDifferenceProps) {
+  return whole ? {} : { collapseUnchanged: { margin: 3, minSize: 6 } };
+}
 
 function readOnly(runtime: string, label: string): Extension {
   return [
@@ -93,22 +98,24 @@ function readOnly(runtime: string, label: string): Extension {
   ];
 }
 
-function sideBySide(parent: HTMLElement, { runtime, before, after }: CodeDifferenceProps) {
+function sideBySide(parent: HTMLElement, props: CodeDifferenceProps) {
+  const { runtime, before, after } = props;
   return new MergeView({
     parent,
     a: { doc: before, extensions: readOnly(runtime, "Before") },
     b: { doc: after, extensions: readOnly(runtime, "After") },
-    collapseUnchanged,
+    ...folding(props),
   });
 }
 
-function oneColumn(parent: HTMLElement, { runtime, before, after }: CodeDifferenceProps) {
+function oneColumn(parent: HTMLElement, props: CodeDifferenceProps) {
+  const { runtime, before, after } = props;
   return new EditorView({
     parent,
     doc: after,
     extensions: [
       readOnly(runtime, "Changes"),
-      unifiedMergeView({ original: before, mergeControls: false, collapseUnchanged }),
+      unifiedMergeView({ original: before, mergeControls: false, ...folding(props) }),
     ],
   });
 }

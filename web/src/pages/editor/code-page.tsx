@@ -39,7 +39,8 @@ function CodeOf({ item }: { readonly item: FunctionItem }): ReactNode {
   });
   const [reviewing, setReviewing] = useState(false);
   const busy = deploy.busy ?? (isDeploying(item) ? "It is being deployed" : null);
-  const whyNotSave = busy ?? (isChanged ? null : "Nothing is changed");
+  // What is being deployed can be updated all the same, as where its deploy takes for ever.
+  const whyNotSave = deploy.busy ?? (isChanged ? null : "Nothing is changed");
   const whyNotTest = busy ?? (isChanged ? null : whyNotInvoke(item)) ?? eventProblem(events.text);
   const review = () => whyNotSave === null && setReviewing(true);
   const test = () => whyNotTest === null && deploy.start(true);
@@ -96,11 +97,11 @@ type DraftParts = ReturnType<typeof useCodeDraft>;
 
 /** What is accepted is no draft any more, whether it loads or not: it is the newest revision. */
 async function sendChanges(item: FunctionItem, parts: DraftParts): Promise<string | null> {
-  const { draft, changes, isChanged, settle } = parts;
+  const { changes, isChanged, settle } = parts;
   if (!isChanged) return null;
   const accepted = await client.updateFunction(item.id, changes);
   queryClient.setQueryData(functionQuery(item.name).queryKey, accepted);
-  settle(draft, accepted);
+  settle(accepted);
   return accepted.name;
 }
 

@@ -1,7 +1,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
-import { client, type FunctionItem, type InvokeResponse } from "../../api.ts";
-import { functionQuery, queryClient } from "../../queries.ts";
+import { type FunctionItem, type InvokeResponse } from "../../api.ts";
+import { functionQuery, invokeFunction, queryClient } from "../../queries.ts";
 import { isDeploying } from "../../ui/deploy-progress.tsx";
 
 const askEveryMs = 250;
@@ -48,7 +48,7 @@ export function useDeploy({ send, target, event, onServing }: DeployParts) {
       const called = id ?? target;
       if (!tests || called === null) return null;
       setPhase("test");
-      return client.invokeFunction(called, JSON.parse(event));
+      return invokeFunction(called, JSON.parse(event));
     },
     onSettled: () => setPhase(null),
   });

@@ -1,10 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { Rocket } from "lucide-react";
-import type { ReactNode } from "react";
+import { type ReactNode, useState } from "react";
 import type { FunctionItem } from "../../api.ts";
 import { revisionsQuery } from "../../queries.ts";
 import { Button } from "../../ui/button.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
+import { Check } from "../../ui/fields.tsx";
 import { ErrorNotice, Loading } from "../../ui/notices.tsx";
 import { CodeDifference } from "./code-editor.tsx";
 import { type RevisionSettings, settingChanges } from "./setting-changes.ts";
@@ -60,7 +61,11 @@ function FromServing({ item, after }: Pick<DifferenceDialogProps, "item" | "afte
           ? `From revision ${revision}, which has never served.`
           : `From revision ${serving === undefined ? revision : served}, which serves.`}
       </p>
-      <Comparison runtime={item.runtime} before={serving ?? item} after={after} />
+      <Comparison
+        runtime={item.runtime}
+        before={serving ?? item}
+        after={{ vcpu: item.vcpu, memory_mb: item.memory_mb, ...after }}
+      />
     </>
   );
 }
@@ -71,9 +76,11 @@ interface ComparisonProps {
   readonly after: RevisionContent;
 }
 
-/** The settings that differ, and the code with what is different in it. */
+/** The settings that differ, and the code with what is different in it; all of one and the same. */
 export function Comparison({ runtime, before, after }: ComparisonProps): ReactNode {
+  const [whole, setWhole] = useState(false);
   const changes = settingChanges(before, after);
+  const isOther = before.code !== after.code;
   return (
     <div className="stack">
       {changes.length > 0 && (
@@ -86,10 +93,18 @@ export function Comparison({ runtime, before, after }: ComparisonProps): ReactNo
           ))}
         </ul>
       )}
-      {before.code === after.code && changes.length > 0 ? (
+      {!isOther && before !== after ? (
         <p className="subtle">The code is the same.</p>
       ) : (
-        <CodeDifference runtime={runtime} before={before.code} after={after.code} />
+        <CodeDifference
+          runtime={runtime}
+          before={before.code}
+          after={after.code}
+          whole={whole || !isOther}
+        />
+      )}
+      {isOther && (
+        <Check label="Lines that are the same, too" checked={whole} onChange={setWhole} />
       )}
     </div>
   );

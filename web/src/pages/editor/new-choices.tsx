@@ -70,8 +70,8 @@ export function Choices({ draft, parts, runtimes, fixed, problem }: ChoicesProps
           </select>
         )}
       </Field>
-      <Dialog title="Replace your code?" open={asked !== null} onClose={() => setAsked(null)}>
-        <p>The template takes the place of what you have written.</p>
+      <Dialog title="Replace what is yours?" open={asked !== null} onClose={() => setAsked(null)}>
+        <p>The template takes the place of the code and the event that you have written.</p>
         <div className="actions">
           <Button onClick={() => setAsked(null)}>Keep mine</Button>
           <Button

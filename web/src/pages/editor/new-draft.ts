@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import type { FunctionItem, RuntimeItem } from "../../api.ts";
 import { newSettings, type SettingsDraft, toRequest } from "../../ui/settings-fields.tsx";
 import { useDraft } from "../../ui/use-draft.ts";
@@ -46,6 +46,10 @@ export function useNewDraft({ runtimes, taken, item }: DraftParts) {
     return { ...beginWith(template, taken), runtime, settings: newSettings };
   };
   const draft = held ?? kept ?? begin(runtimes[0]?.name ?? "node");
+  const latest = useRef(draft);
+  useEffect(() => {
+    latest.current = draft;
+  });
   const from = templates(draft.runtime).find(({ name }) => name === draft.template);
   const set = (fields: Partial<NewDraft>) => {
     const next = { ...draft, ...fields };
@@ -62,18 +66,21 @@ export function useNewDraft({ runtimes, taken, item }: DraftParts) {
     /** Whether something is written that the manager has not accepted. */
     isChanged:
       sent === null || JSON.stringify(requestOf(draft)) !== JSON.stringify(requestOf(sent)),
-    /** Whether the code is the author's own, which another template would replace. */
-    isWritten: draft.code !== (from?.code ?? ""),
+    /** Whether some of that would be lost with the page: a draft of the function has not all of it. */
+    isLosable:
+      sent !== null && JSON.stringify(beyondCode(draft)) !== JSON.stringify(beyondCode(sent)),
+    /** Whether code or event are the author's own, which another template would replace. */
+    isWritten: draft.code !== (from?.code ?? "") || draft.event !== eventOf(from),
     /** Another runtime or template: settings stay, and so does a name that somebody has thought of. */
     choose: (runtime: string, template?: string) => {
       const { name, ...next } = begin(runtime, template);
       const isNamed = draft.name !== freeName(from?.functionName ?? "", taken);
       set({ ...next, settings: draft.settings, name: isNamed ? draft.name : name });
     },
-    /** The manager has accepted it as it is now. */
+    /** The manager has accepted it as it was here; what was written meanwhile stays. */
     accept: () => {
       setSent(draft);
-      setHeld((now) => now ?? draft);
+      setHeld(latest.current);
       drop();
     },
   };
@@ -84,8 +91,18 @@ function beginWith(template: Template | undefined, taken: ReadonlySet<string>) {
     name: freeName(template?.functionName ?? "function", taken),
     template: template?.name ?? "",
     code: template?.code ?? "",
-    event: JSON.stringify(template?.event ?? {}, null, 2),
+    event: eventOf(template),
   };
+}
+
+function eventOf(template: Template | undefined): string {
+  return JSON.stringify(template?.event ?? {}, null, 2);
+}
+
+/** What `keepCodeDraft` does not keep. */
+function beyondCode({ name, settings }: NewDraft) {
+  const { handler: _, env: __, ...others } = settings;
+  return { name, ...others };
 }
 
 /** What creates it. */

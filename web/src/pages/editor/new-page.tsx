@@ -4,7 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { Rocket } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { client, type FunctionItem, type FunctionSummary, type RuntimeItem } from "../../api.ts";
-import { functionQuery, functionsQuery, runtimesQuery } from "../../queries.ts";
+import { functionQuery, functionsQuery, queryClient, runtimesQuery } from "../../queries.ts";
 import { Button, ButtonLink } from "../../ui/button.tsx";
 import { DeployProgress, isDeploying } from "../../ui/deploy-progress.tsx";
 import { ErrorNotice, Loading, Notice } from "../../ui/notices.tsx";
@@ -18,6 +18,7 @@ import {
   type SettingsDraft,
   SizeFields,
 } from "../../ui/settings-fields.tsx";
+import { UnsavedGuard } from "../../ui/unsaved-guard.tsx";
 import { CodeEditor } from "./code-editor.tsx";
 import { useDeploy } from "./deploy.ts";
 import { nameProblem } from "./function-name.ts";
@@ -58,6 +59,7 @@ function NewFunction(props: NewFunctionProps): ReactNode {
   const isNew = item === null;
   return (
     <>
+      <UnsavedGuard unsaved={parts.isLosable} />
       <PageHeader title="New function" above={<Link to="/functions">Functions</Link>}>
         {parts.isKept && isNew && <Button onClick={parts.drop}>Discard</Button>}
         <Button variant="primary" disabledReason={whyNotSave} onClick={save}>
@@ -157,7 +159,8 @@ async function sendFunction(draft: NewDraft, item: FunctionItem | null): Promise
   const { runtime, ...fields } = requestOf(draft);
   if (item !== null) return client.updateFunction(item.id, fields);
   const { id } = await client.createFunction({ ...fields, runtime });
-  return client.getFunction(id);
+  // It is there: that it cannot be read at once is tried again.
+  return queryClient.fetchQuery(functionQuery(id));
 }
 
 function Outcome({ item }: { readonly item: FunctionItem }): ReactNode {

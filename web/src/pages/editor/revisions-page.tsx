@@ -1,6 +1,6 @@
 import "./editor.css";
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { CircleCheck, CircleX, LoaderCircle, type LucideIcon, Undo2 } from "lucide-react";
+import { RotateCw, Undo2 } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { client, type FunctionItem, type RevisionItem } from "../../api.ts";
 import { functionQuery, queryClient, revisionsQuery } from "../../queries.ts";
@@ -10,6 +10,7 @@ import { Dialog } from "../../ui/dialog.tsx";
 import { formatBytes } from "../../ui/format.ts";
 import { ErrorNotice, Loading, Notice } from "../../ui/notices.tsx";
 import { Card } from "../../ui/page.tsx";
+import { RevisionBadge } from "../../ui/states.tsx";
 import { Ago } from "../../ui/time.tsx";
 import { toast } from "../../ui/toasts.tsx";
 import { useFunction } from "../function/use-function.ts";
@@ -65,11 +66,9 @@ function Revision({ revision, isServed, onShow }: RevisionProps): ReactNode {
   return (
     <>
       <h2>Revision {revision.revision}</h2>
-      {deployed && <Mark tone="ok" icon={CircleCheck} text="Serving" />}
-      {wanted && !deployed && error === null && (
-        <Mark tone="progress" icon={LoaderCircle} text="Deploying" />
-      )}
-      {error !== null && <Mark tone="bad" icon={CircleX} text="Failed" />}
+      {deployed && <RevisionBadge state="serving" />}
+      {wanted && !deployed && error === null && <RevisionBadge state="deploying" />}
+      {error !== null && <RevisionBadge state="failed" />}
       {wanted && <span className="badge tone-calm">Newest</span>}
       <div className="when">
         <p className="subtle">
@@ -91,21 +90,6 @@ function Revision({ revision, isServed, onShow }: RevisionProps): ReactNode {
   );
 }
 
-interface MarkProps {
-  readonly tone: "ok" | "progress" | "bad";
-  readonly icon: LucideIcon;
-  readonly text: string;
-}
-
-function Mark({ tone, icon: Icon, text }: MarkProps): ReactNode {
-  return (
-    <span className={`badge tone-${tone}`}>
-      <Icon size={14} aria-hidden className={tone === "progress" ? "spin" : undefined} />
-      {text}
-    </span>
-  );
-}
-
 function sizeOf(text: string): number {
   return new TextEncoder().encode(text).length;
 }
@@ -123,11 +107,13 @@ function RevisionDialog({ item, revision, serving, onClose }: RevisionDialogProp
     mutationFn: () => client.rollbackFunction(item.id, revision.revision),
     onSuccess: (accepted) => {
       queryClient.setQueryData(functionQuery(item.name).queryKey, accepted);
-      toast(`Going back to revision ${revision.revision}`);
+      toast(`Deploying what revision ${revision.revision} is`);
       onClose();
     },
   });
-  const whyNot = revision.wanted ? "It is the newest already" : null;
+  const { wanted: isNewest } = revision;
+  // A deploy that failed may succeed when it is tried again.
+  const whyNot = isNewest && revision.error === null ? "It is the newest already" : null;
   return (
     <Dialog title={`Revision ${revision.revision}`} open onClose={onClose} wide>
       <p className="subtle">
@@ -145,18 +131,26 @@ function RevisionDialog({ item, revision, serving, onClose }: RevisionDialogProp
       {rollback.error && <ErrorNotice error={rollback.error} />}
       {whyNot === null && (
         <p className="subtle">
-          To roll back deploys it again, as revision {item.revision + 1}. All others stay, and what
-          serves goes on until then.
+          This deploys it again, as revision {item.revision + 1}. All others stay, and what serves
+          goes on until then.
         </p>
       )}
       <div className="actions">
         <Button onClick={onClose}>Close</Button>
         <Button
           variant="primary"
-          disabledReason={rollback.isPending ? "It is being rolled back" : whyNot}
+          disabledReason={rollback.isPending ? "It is being sent" : whyNot}
           onClick={() => rollback.mutate()}
         >
-          <Undo2 size={15} aria-hidden /> Roll back to it
+          {isNewest ? (
+            <>
+              <RotateCw size={15} aria-hidden /> Deploy it again
+            </>
+          ) : (
+            <>
+              <Undo2 size={15} aria-hidden /> Roll back to it
+            </>
+          )}
         </Button>
       </div>
     </Dialog>

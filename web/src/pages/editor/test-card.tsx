@@ -42,7 +42,7 @@ export function TestCard(props: TestCardProps): ReactNode {
           </Button>
           <span className="subtle">the same way as any call</span>
         </div>
-        {result && <InvokeResult result={result} />}
+        <InvokeResult result={result} />
       </div>
     </Card>
   );

@@ -3,7 +3,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { Trash2 } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { client, type FunctionItem, type UpdateFunctionRequest } from "../../api.ts";
-import { queryClient } from "../../queries.ts";
+import { functionQuery, queryClient } from "../../queries.ts";
 import { Button } from "../../ui/button.tsx";
 import { DeployProgress } from "../../ui/deploy-progress.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
@@ -15,6 +15,7 @@ import {
   EnvFields,
   problemsOf,
   ScalingFields,
+  type SettingsDraft,
   settingsOf,
   type SettingsProps,
   SizeFields,
@@ -39,18 +40,17 @@ export function SettingsPage(): ReactNode {
 function SettingsForm({ item }: { readonly item: FunctionItem }): ReactNode {
   const navigate = useNavigate();
   /** What is written; null where the form shows what is so. */
-  const [draft, setDraft] = useState<{
-    name: string;
-    settings: ReturnType<typeof settingsOf>;
-  } | null>(null);
-  const { name, settings } = draft ?? { name: item.name, settings: settingsOf(item) };
-  const changes = changesOf(item, { name, ...toRequest(settings) });
+  const [draft, setDraft] = useState<Draft | null>(null);
+  const { from, name, settings } = draft ?? draftOf(item);
+  // What somebody else has changed since is not changed back.
+  const changes = changesOf(from, { name, ...toRequest(settings) });
   const isChanged = Object.keys(changes).length > 0;
   const save = useMutation({
     mutationFn: () => client.updateFunction(item.id, changes),
     onSuccess: async (saved) => {
-      queryClient.setQueryData(["functions", saved.name], saved);
-      setDraft(null);
+      queryClient.setQueryData(functionQuery(saved.name).queryKey, saved);
+      // What was written meanwhile stays, as a change of what is saved.
+      setDraft((now) => (now === draft || now === null ? null : { ...now, from: saved }));
       toast("Saved");
       // Its address has its name in it.
       const params = { function: saved.name };
@@ -63,28 +63,30 @@ function SettingsForm({ item }: { readonly item: FunctionItem }): ReactNode {
   const parts = {
     value: settings,
     problems,
-    onChange: (next: typeof settings) => setDraft({ name, settings: next }),
+    onChange: (next: SettingsDraft) => setDraft({ from, name, settings: next }),
   };
   return (
     <form
       className="page"
       onSubmit={(event) => {
         event.preventDefault();
-        if (isChanged) save.mutate();
+        if (isChanged && !save.isPending) save.mutate();
       }}
     >
       <UnsavedGuard unsaved={isChanged} />
       {save.error && <ErrorNotice error={save.error} />}
       <SettingsFields
         name={name}
-        setName={(next) => setDraft({ name: next, settings })}
+        setName={(next) => setDraft({ from, name: next, settings })}
         {...parts}
       />
       <div className="toolbar settings-save">
         <Button
           type="submit"
           variant="primary"
-          disabledReason={isChanged ? null : "Nothing is changed"}
+          disabledReason={
+            save.isPending ? "It is being saved" : isChanged ? null : "Nothing is changed"
+          }
         >
           {save.isPending ? "Saving …" : "Save"}
         </Button>
@@ -93,6 +95,17 @@ function SettingsForm({ item }: { readonly item: FunctionItem }): ReactNode {
       </div>
     </form>
   );
+}
+
+/** What is written of a function, and the function as it was when that began. */
+interface Draft {
+  readonly from: FunctionItem;
+  readonly name: string;
+  readonly settings: SettingsDraft;
+}
+
+function draftOf(item: FunctionItem): Draft {
+  return { from: item, name: item.name, settings: settingsOf(item) };
 }
 
 /** What of it is not so yet. */
@@ -111,10 +124,14 @@ function DeleteCard({ item }: { readonly item: FunctionItem }): ReactNode {
     mutationFn: () => client.deleteFunction(item.id),
     onSuccess: async () => {
       await navigate({ to: "/functions", ignoreBlocker: true });
-      queryClient.removeQueries({ queryKey: ["functions", item.name] });
+      queryClient.removeQueries(functionQuery(item.name));
       toast(`${item.name} is deleted`);
     },
   });
+  const close = () => {
+    setAsking(false);
+    setTyped("");
+  };
   return (
     <Card title="Delete">
       <div className="toolbar">
@@ -123,7 +140,7 @@ function DeleteCard({ item }: { readonly item: FunctionItem }): ReactNode {
           <Trash2 size={15} aria-hidden /> Delete …
         </Button>
       </div>
-      <Dialog title={`Delete ${item.name}?`} open={asking} onClose={() => setAsking(false)}>
+      <Dialog title={`Delete ${item.name}?`} open={asking} onClose={close}>
         <Notice tone="progress">
           <p>This cannot be undone.</p>
         </Notice>
@@ -141,10 +158,16 @@ function DeleteCard({ item }: { readonly item: FunctionItem }): ReactNode {
         </Field>
         {remove.error && <ErrorNotice error={remove.error} />}
         <div className="actions">
-          <Button onClick={() => setAsking(false)}>Keep it</Button>
+          <Button onClick={close}>Keep it</Button>
           <Button
             variant="danger"
-            disabledReason={typed === item.name ? null : "Its name is not typed yet"}
+            disabledReason={
+              remove.isPending
+                ? "It is being deleted"
+                : typed === item.name
+                  ? null
+                  : "Its name is not typed yet"
+            }
             onClick={() => remove.mutate()}
           >
             Delete it

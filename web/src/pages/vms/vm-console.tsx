@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useLayoutEffect, useRef, useState } from "react";
 import { client, type VmItem } from "../../api.ts";
 import { CopyButton } from "../../ui/copy.tsx";
+import { Check } from "../../ui/fields.tsx";
 import { ErrorNotice, Loading } from "../../ui/notices.tsx";
 import { Card } from "../../ui/page.tsx";
 
@@ -27,18 +28,12 @@ export function VmConsole({
       title="Console log"
       actions={
         <div className="actions vm-console-actions">
-          <label className="vm-check">
-            <input
-              type="checkbox"
-              checked={follows}
-              onChange={(event) => setFollows(event.target.checked)}
-            />
-            Follow the end
-          </label>
+          <Check label="Follow the end" checked={follows} onChange={setFollows} />
           <CopyButton text={data} label="Copy the console log" />
         </div>
       }
     >
+      {error && <ErrorNotice error={error} />}
       {data === "" ? (
         <p className="subtle">
           It has not printed anything yet.
@@ -61,7 +56,7 @@ function Log({
   readonly onScrollUp: () => void;
 }): ReactNode {
   const place = useRef<HTMLPreElement>(null);
-  const lastTop = useRef(0);
+  const last = useRef({ top: 0, height: 0 });
   useLayoutEffect(() => {
     const element = place.current;
     if (element !== null && follows && text !== "") element.scrollTop = element.scrollHeight;
@@ -73,10 +68,10 @@ function Log({
       role="region"
       aria-label="What it printed"
       tabIndex={0}
-      onScroll={({ currentTarget: { scrollTop } }) => {
-        // Whoever goes back to read something wants it to stay there.
-        if (scrollTop < lastTop.current - 4) onScrollUp();
-        lastTop.current = scrollTop;
+      onScroll={({ currentTarget: { scrollTop: top, scrollHeight: height } }) => {
+        // Whoever goes back to read something wants it to stay there. A text that shrinks moves, too.
+        if (top < last.current.top - 4 && height >= last.current.height) onScrollUp();
+        last.current = { top, height };
       }}
     >
       {text}

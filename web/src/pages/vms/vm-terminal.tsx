@@ -4,8 +4,10 @@ import { lazy, type ReactNode, Suspense, useEffect, useRef, useState } from "rea
 import { ApiError, client, type VmItem, type VmShellItem } from "../../api.ts";
 import { Button } from "../../ui/button.tsx";
 import { CopyButton } from "../../ui/copy.tsx";
+import { Check } from "../../ui/fields.tsx";
 import { ErrorNotice, Notice, Skeleton } from "../../ui/notices.tsx";
 import { Card } from "../../ui/page.tsx";
+import { recall, store } from "../../ui/stored.ts";
 import type { LoginState } from "./login-pilot.ts";
 import type { ShellPhase } from "./shell-session.ts";
 
@@ -14,7 +16,7 @@ const Screen = lazy(async () => ({
   default: (await import("./terminal-screen.tsx")).TerminalScreen,
 }));
 
-const screenReaderKey = "firelet.terminal.screen-reader";
+const screenReaderKey = "terminal.screen-reader";
 
 /** A terminal in a VM, which is opened when somebody asks for it. */
 export function VmTerminal({
@@ -107,9 +109,7 @@ function OpenTerminal({
   const [phase, setPhase] = useState<ShellPhase>({ kind: "connecting" });
   const [login, setLogin] = useState<LoginState>("name");
   const [isTall, setTall] = useState(false);
-  const [screenReader, setScreenReader] = useState(
-    () => localStorage.getItem(screenReaderKey) === "on",
-  );
+  const [screenReader, setScreenReader] = useState(() => recall(screenReaderKey) === true);
   const card = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (isTall) card.current?.scrollIntoView({ block: "start" });
@@ -173,17 +173,14 @@ function TerminalActions({
       <span role="status" className="subtle">
         {state}
       </span>
-      <label className="vm-check">
-        <input
-          type="checkbox"
-          checked={screenReader}
-          onChange={({ target: { checked } }) => {
-            localStorage.setItem(screenReaderKey, checked ? "on" : "off");
-            onScreenReader(checked);
-          }}
-        />
-        Screen reader mode
-      </label>
+      <Check
+        label="Screen reader mode"
+        checked={screenReader}
+        onChange={(checked) => {
+          store(screenReaderKey, checked);
+          onScreenReader(checked);
+        }}
+      />
       <Button size="small" aria-pressed={isTall} onClick={() => onTall(!isTall)}>
         Full height
       </Button>
