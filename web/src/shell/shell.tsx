@@ -8,6 +8,7 @@ import { hostQuery } from "../queries.ts";
 import { setTheme, type Theme, useTheme } from "../theme.ts";
 import { Button } from "../ui/button.tsx";
 import { Notice } from "../ui/notices.tsx";
+import { Announcer } from "./announcer.tsx";
 import { isolationWarning } from "./isolation.ts";
 
 /** What is around every page. */
@@ -42,6 +43,7 @@ export function Shell(): ReactNode {
           {host && <div className="subtle version">Version {host.version}</div>}
         </footer>
       </div>
+      <Announcer page="#main" />
       <main id="main" className="shell-main" tabIndex={-1}>
         <ConnectionNotice />
         {host && <IsolationNotice isolation={host.isolation} />}

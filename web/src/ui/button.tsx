@@ -28,6 +28,7 @@ export function Button({
   disabledReason,
   onClick,
   children,
+  "aria-label": label,
   ...rest
 }: ButtonProps): ReactNode {
   const look = { ...(variant && { variant }), ...(size && { size }), ...(icon && { icon }) };
@@ -38,6 +39,8 @@ export function Button({
       {...rest}
       className={classOf(look)}
       aria-disabled={blocked || undefined}
+      // A label takes the place of all that is in the button.
+      aria-label={label !== undefined && blocked ? `${label} (${disabledReason})` : label}
       onClick={(event) => {
         if (blocked) event.preventDefault();
         else onClick?.(event);
@@ -47,19 +50,20 @@ export function Button({
       {blocked && <span className="visually-hidden"> ({disabledReason})</span>}
     </button>
   );
-  return blocked ? <Hint text={disabledReason}>{button}</Hint> : button;
+  // A button that can be blocked is the same element when it is: it would lose the focus.
+  return disabledReason === undefined ? button : <Hint text={disabledReason}>{button}</Hint>;
 }
 
-/** What is said of something when it is pointed at or focused. */
+/** What is said of something when it is pointed at or focused; nothing where that is null. */
 export function Hint({
   text,
   children,
 }: {
-  readonly text: string;
+  readonly text: string | null;
   readonly children: ReactElement<Record<string, unknown>>;
 }): ReactNode {
   return (
-    <Tooltip.Root>
+    <Tooltip.Root disabled={text === null}>
       <Tooltip.Trigger delay={150} render={children} />
       <Tooltip.Portal>
         <Tooltip.Positioner sideOffset={6}>

@@ -9,7 +9,7 @@ import { CopyButton } from "../../ui/copy.tsx";
 import { DeployProgress } from "../../ui/deploy-progress.tsx";
 import { InvokePanel } from "../../ui/invoke-panel.tsx";
 import { formatDuration } from "../../ui/format.ts";
-import { ErrorNotice, Notice } from "../../ui/notices.tsx";
+import { ErrorNotice, Loading, Notice } from "../../ui/notices.tsx";
 import { Card, Facts } from "../../ui/page.tsx";
 import { VmStateBadge } from "../../ui/states.tsx";
 import { Ago } from "../../ui/time.tsx";
@@ -113,9 +113,15 @@ export function egressWords(egress: FunctionItem["egress"]): string {
 }
 
 function Vms({ item }: { readonly item: FunctionItem }): ReactNode {
-  const { data, error, refetch } = useQuery(vmsQuery);
-  if (error) return <ErrorNotice error={error} retry={() => void refetch()} />;
-  const vms = data?.filter(({ function_id: of }) => of === item.id) ?? [];
+  const { data, error, refetch } = useQuery({ ...vmsQuery, refetchInterval: 3_000 });
+  if (data === undefined) {
+    return (
+      <div className="card-body">
+        {error ? <ErrorNotice error={error} retry={() => void refetch()} /> : <Loading lines={2} />}
+      </div>
+    );
+  }
+  const vms = data.filter(({ function_id: of }) => of === item.id);
   if (vms.length === 0) {
     return <p className="card-body subtle">None runs now. The next call starts one.</p>;
   }

@@ -58,7 +58,7 @@ function List(): ReactNode {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const { data: items = [] } = useQuery(functionsQuery);
-  const { data: days } = useQuery(daysQuery);
+  const { data: days, error: noDays, refetch } = useQuery(daysQuery);
   const [invoked, setInvoked] = useState<string | null>(null);
   const rows = selectRows(
     items.map((item) => ({ item, day: days?.get(item.id) })),
@@ -73,6 +73,7 @@ function List(): ReactNode {
   const target = items.find(({ id }) => id === invoked);
   return (
     <>
+      {noDays && <ErrorNotice error={noDays} retry={() => void refetch()} />}
       <Filters search={search} change={change} />
       <Card flush>
         {rows.length > 0 ? (

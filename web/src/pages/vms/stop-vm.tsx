@@ -28,8 +28,7 @@ export function StopVm({
         icon={isSmall}
         variant={isSmall ? "quiet" : "danger"}
         disabledReason={reason}
-        // A label takes the place of all that is in the button.
-        aria-label={isSmall ? `Stop ${vm.name}${reason === null ? "" : ` (${reason})`}` : undefined}
+        aria-label={isSmall ? `Stop ${vm.name}` : undefined}
         onClick={() => setOpen(true)}
       >
         <OctagonX size={15} aria-hidden /> {!isSmall && "Stop VM"}

@@ -18,15 +18,19 @@ export function VmNetwork({
     queryFn: () => client.getVmNetwork(vm.id),
     refetchInterval: gone ? false : 5_000,
   });
-  if (data !== undefined) return <Network network={data} />;
-  if (error === null) return <Loading lines={3} />;
-  const calm = error instanceof ApiError && error.code === "no_network";
-  return calm ? (
-    <Notice tone="calm">
-      <p>{error.message}</p>
-    </Notice>
-  ) : (
-    <ErrorNotice error={error} retry={() => void refetch()} />
+  if (error instanceof ApiError && error.code === "no_network") {
+    return (
+      <Notice tone="calm">
+        <p>{error.message}</p>
+      </Notice>
+    );
+  }
+  return (
+    <>
+      {error && !gone && <ErrorNotice error={error} retry={() => void refetch()} />}
+      {data !== undefined && <Network network={data} />}
+      {data === undefined && !error && <Loading lines={3} />}
+    </>
   );
 }
 

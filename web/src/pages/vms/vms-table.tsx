@@ -67,7 +67,7 @@ function VmRow({
         </div>
       </td>
       <td>
-        <Link to="/functions/$function" params={{ function: functionName }}>
+        <Link to="/functions/$function" params={{ function: vm.function_id }}>
           {functionName}
         </Link>
         <div className="vms-second">
