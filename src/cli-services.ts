@@ -39,8 +39,7 @@ const schemathesis = [
 
 /** What `up` needs for one set of flags. Rejects with `ConfigError`. */
 export async function composeUp(flags: UpFlags, version: string): Promise<UpServices> {
-  const { data, ...others } = flags;
-  const config = readConfig({ ...others, ...(data === undefined ? {} : { dataDir: data }) });
+  const config = readConfig(settingsOf(flags));
   const startsVms = config.driver !== "process";
   return {
     dataDir: config.dataDir,
@@ -82,6 +81,18 @@ export async function composeTest(): Promise<TestServices> {
   };
 }
 
+/** The flags by the names of the settings that they are about. */
+function settingsOf(flags: UpFlags): ConfigFlags {
+  const { data, firecrackerBin, jailerBin, jailer, ...others } = flags;
+  return {
+    ...others,
+    ...(data !== undefined && { dataDir: data }),
+    ...(firecrackerBin !== undefined && { firecrackerPath: firecrackerBin }),
+    ...(jailerBin !== undefined && { jailerPath: jailerBin }),
+    ...(jailer === false && { jailer: "no" }),
+  };
+}
+
 /** What the image commands need. */
 export async function composeImages(): Promise<ImageServices> {
   return { installer, images: imageTools(readConfig({}).dataDir) };
@@ -93,14 +104,15 @@ export async function probeDrivers(): Promise<DriverReport> {
   const { createDrivers } = await import("./drivers/registry.ts");
   const images = new BuiltImageCatalog({ dataDir: config.dataDir, overrides: config.images });
   const { openHostNetwork, probeNetwork } = await import("./network/open-network.ts");
-  // Drivers are tried without a network: what VMs would have is found out beside.
-  const network = openHostNetwork();
+  const { LoopbackNetwork } = await import("./network/loopback-network.ts");
+  const startsVms = config.driver !== "process";
+  const facts = startsVms ? await probeNetwork(config.network) : openHostNetwork().facts;
+  // Drivers are tried without a network, and told what VMs would have.
+  const network = new LoopbackNetwork(facts);
   const drivers = createDrivers({ ...config.limits, ...config, network, images });
   const probes = await drivers.probeAll();
   return {
-    network: toNetworkItem(
-      config.driver === "process" ? network.facts : await probeNetwork(config.network),
-    ),
+    network: toNetworkItem(facts),
     drivers: probes.map(({ kind, probe }) => toDriverItem(kind, probe)),
     choice: await drivers.choose(config.driver).then(
       ({ driver, reason }) => ({ driver: driver.kind, reason }),

@@ -161,6 +161,8 @@ export const settings = {
     env: "FIRELET_FIRECRACKER_BIN",
     flag: "--firecracker-bin",
   }),
+  jailer: setting(boolean, true, { env: "FIRELET_JAILER", flag: "--no-jailer" }),
+  jailerPath: setting(path, "", { env: "FIRELET_JAILER_BIN", flag: "--jailer-bin" }),
   qemuPath: setting(path, "", { env: "FIRELET_QEMU_PATH" }),
   "limits.concurrentDeploys": setting(integer(1, 64), 2, { env: "FIRELET_CONCURRENT_DEPLOYS" }),
   "limits.queuePerFunction": setting(integer(0, 1_000_000), 1000, {

@@ -35,6 +35,7 @@ describe("loadConfig", () => {
     assert.equal(config.yes, false);
     assert.equal(config.qemuPath, null);
     assert.equal(config.firecrackerPath, null);
+    assert.deepEqual([config.jailer, config.jailerPath], [true, null]);
     assert.deepEqual(config.images, {});
     assert.equal(config.limits.drainMs, 10_000);
     assert.equal(config.retention.invocationsPerFunction, 100_000);

@@ -28,6 +28,10 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** The Firecracker to run; null is the one on PATH. */
   readonly firecrackerPath: string | null;
+  /** Whether Firecracker is run in a jail where that can be. */
+  readonly jailer: boolean;
+  /** Firecracker's jailer; null is the one beside Firecracker or on PATH. */
+  readonly jailerPath: string | null;
   /** The QEMU to run; null is the one on PATH. */
   readonly qemuPath: string | null;
   /** What a runtime's VMs are started from, by runtime, where the operator names it. */
@@ -106,7 +110,7 @@ export function loadConfig(sources: ConfigSources): Config {
     : readConfigFile(defaultConfigFile(sources), false);
   const get = <K extends SettingKey>(key: K) =>
     (find(key, sources, file)?.value ?? settings[key].default) as SettingValue<K>;
-  const pathOf = (key: "dataDir" | "firecrackerPath" | "qemuPath") => {
+  const pathOf = (key: "dataDir" | "firecrackerPath" | "jailerPath" | "qemuPath") => {
     const found = find(key, sources, file);
     return found && expandPath(found.value, found.folder, home);
   };
@@ -118,6 +122,8 @@ export function loadConfig(sources: ConfigSources): Config {
     yes: get("yes"),
     logLevel: get("logLevel"),
     firecrackerPath: pathOf("firecrackerPath"),
+    jailer: get("jailer"),
+    jailerPath: pathOf("jailerPath"),
     qemuPath: pathOf("qemuPath"),
     images: readImages(file, home),
     limits: {

@@ -60,11 +60,11 @@ export async function startManager(
   const store = await openSqliteStore(join(config.dataDir, "firelet.db"));
   undo.defer(() => store.close());
   const images = new BuiltImageCatalog({ dataDir: config.dataDir, overrides: config.images });
-  const { dataDir, firecrackerPath, qemuPath, limits } = config;
+  const { dataDir, firecrackerPath, jailer, jailerPath, qemuPath, limits } = config;
   const network = await openVmNetwork(config, log);
   undo.defer(() => network[Symbol.asyncDispose]?.());
   const { bootTimeoutMs } = limits;
-  const programs = { firecrackerPath, qemuPath };
+  const programs = { firecrackerPath, jailer, jailerPath, qemuPath };
   const drivers = createDrivers({ dataDir, network, ...programs, bootTimeoutMs, images });
   const chosen = await drivers.choose(config.driver);
   const { accelerator } = chosen.probe;

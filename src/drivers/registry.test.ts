@@ -18,6 +18,8 @@ const driversWith = (qemuPath: string | null) =>
     network: userNetwork(),
     bootTimeoutMs: 1_000,
     firecrackerPath: "/nonexistent/firecracker",
+    jailer: true,
+    jailerPath: null,
     qemuPath,
     images: noImages,
   });

@@ -15,6 +15,10 @@ export interface DriverOptions {
   readonly bootTimeoutMs: number;
   /** The Firecracker to run; null is the one on PATH. */
   readonly firecrackerPath: string | null;
+  /** Whether Firecracker is run in a jail where that can be. */
+  readonly jailer: boolean;
+  /** Firecracker's jailer; null is the one beside it or on PATH. */
+  readonly jailerPath: string | null;
   /** The QEMU to run; null is the one on PATH. */
   readonly qemuPath: string | null;
   /** Images of VMs, one of which KVM is tried with. */
@@ -49,12 +53,14 @@ const automatic = ["firecracker", "qemu"] as const satisfies readonly DriverKind
 
 export function createDrivers(options: DriverOptions): Drivers {
   const { dataDir, network, bootTimeoutMs, firecrackerPath, qemuPath, images } = options;
+  const jailer = options.jailer ? (options.jailerPath ?? undefined) : null;
   const common = { dataDir, network, bootTimeoutMs };
   const probeImage = () => anyImage(images);
   const drivers: Record<DriverKind, VmDriver> = {
     firecracker: new FirecrackerDriver({
       ...common,
       ...(firecrackerPath !== null && { program: firecrackerPath }),
+      ...(jailer !== undefined && { jailer }),
       probeImage,
     }),
     qemu: new QemuDriver({ ...common, ...(qemuPath !== null && { qemuPath }), probeImage }),

@@ -54,6 +54,14 @@ describe("firelet up beside another", () => {
     assert.match(stderr, new RegExp(`the port is taken by .*\\(process ${process.pid}\\)`));
   });
 
+  test("says which flag has no value that can be used", async () => {
+    for (const flag of ["--data", "--firecracker-bin", "--jailer-bin"]) {
+      const { code, stderr } = await firelet(["up", "--no-jailer", flag, " "]);
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, new RegExp(`Cannot use ${flag}: found " ", wanted a path`));
+    }
+  });
+
   test("does not take a data folder that is in use", async () => {
     const args = ["up", "--driver", "process", "--port", "0", "--data", manager.dataDir];
     const { code, stderr } = await firelet(args);

@@ -13,6 +13,7 @@ import { cloneSuite } from "../vm/clones.ts";
 // Runs in a nested host: see test/vm/firecracker-nested.test.ts.
 const { images } = await vmImages("node", "python");
 const program = process.env["FIRELET_FIRECRACKER_BIN"] ?? "firecracker";
+const jailer = process.env["FIRELET_JAILER_BIN"] ?? "jailer";
 const networkDir = await newDataDir();
 const network = await namespaceNetwork(networkDir);
 after(async () => {
@@ -20,7 +21,8 @@ after(async () => {
   await rm(networkDir, { recursive: true });
 });
 
-const create = (dataDir: string) => new FirecrackerDriver({ dataDir, network, program });
+const create = (dataDir: string) =>
+  new FirecrackerDriver({ dataDir, network, program, jailer, trialLimitMs: 60_000 });
 for (const [name, subject] of Object.entries({ node: nodeClones, python: pythonClones })) {
   const image = images?.[name];
   assert.ok(image);

@@ -17,6 +17,9 @@ const { images } = await vmImages("node");
 const node = images?.["node"];
 assert.ok(node);
 const program = process.env["FIRELET_FIRECRACKER_BIN"] ?? "firecracker";
+const jailer = process.env["FIRELET_JAILER_BIN"] ?? "jailer";
+// A guest takes seconds to start there.
+const trialLimitMs = 60_000;
 const networkDir = await newDataDir();
 const network = await namespaceNetwork(networkDir);
 
@@ -32,7 +35,14 @@ describe("VM driver on Firecracker", async () => {
   const subject = {
     label: "firecracker",
     create: (options: { dataDir: string; bootTimeoutMs?: number }) =>
-      new FirecrackerDriver({ ...options, network, program, probeImage: async () => node }),
+      new FirecrackerDriver({
+        ...options,
+        network,
+        program,
+        jailer,
+        trialLimitMs,
+        probeImage: async () => node,
+      }),
     image: node,
     broken: { image: { ...node, rootfs: noSystem }, words: /it is neither squashfs nor ext4/ },
     silent: node,

@@ -15,6 +15,10 @@ export interface UpFlags {
   readonly port?: string;
   readonly data?: string;
   readonly driver?: string;
+  readonly firecrackerBin?: string;
+  readonly jailerBin?: string;
+  /** True also where nothing was said of it. */
+  readonly jailer?: boolean;
   readonly yes?: true;
   readonly config?: string;
 }
@@ -51,6 +55,8 @@ export function up(cli: Cli, compose: (flags: UpFlags) => Promise<UpServices>): 
     .option("--data <folder>", "where functions, images and VMs are kept")
     .option("--driver <driver>", "auto, firecracker, qemu or process (default: auto)")
     .option("--firecracker-bin <path>", "the Firecracker to run (default: the one on PATH)")
+    .option("--jailer-bin <path>", "its jailer (default: the one beside it, or on PATH)")
+    .option("--no-jailer", "run Firecracker outside of a jail")
     .option("--yes", "install missing system packages without asking")
     .option("--config <file>", "configuration file")
     .addHelpText("after", "\nSettings, their variables and the file: docs/configuration.md")

@@ -13,7 +13,7 @@ import { bootEntry } from "../shared/vm-launch.ts";
 import { VmRunner, type VmRunnerOptions } from "../shared/vm-runner.ts";
 import { FirecrackerControls } from "./controls.ts";
 import { vmImage } from "../shared/vm-image.ts";
-import { firecrackerLaunch } from "./launch.ts";
+import { firecrackerLaunch, type FirecrackerPrograms } from "./launch.ts";
 import { bootCalls } from "./machine.ts";
 import { type FirecrackerHost, probeFirecracker } from "./probe.ts";
 import { FirecrackerSnapshots } from "./snapshots.ts";
@@ -21,6 +21,8 @@ import { FirecrackerSnapshots } from "./snapshots.ts";
 export interface FirecrackerDriverOptions extends VmRunnerOptions {
   /** A path, or a name to look up on PATH; `firecracker` unless told. */
   readonly program?: string;
+  /** The jailer, a path or a name; the one beside the program or on PATH unless told, none with null. */
+  readonly jailer?: string | null;
   /** How long the guest that KVM is tried with may take; 10 s unless told. */
   readonly trialLimitMs?: number;
   /** A kernel and initramfs that are installed, to try KVM with; null where there are none yet. */
@@ -94,10 +96,7 @@ export class FirecrackerDriver implements VmDriver {
   }
 
   readonly #bootEntry = bootEntry(
-    async (spec, { runFolder }) => {
-      const { program } = await this.#hostFor(spec);
-      return firecrackerLaunch({ program, spec, runFolder });
-    },
+    async (spec, place) => firecrackerLaunch({ host: await this.#hostFor(spec), spec, place }),
     {
       onStart: async (spec, started, until) => {
         const calls = bootCalls(spec, started.tap ?? "");
@@ -107,9 +106,9 @@ export class FirecrackerDriver implements VmDriver {
     },
   );
 
-  async #hostFor(spec: VmSpec): Promise<{ program: string; version: string }> {
-    const { program, probe } = await this.#examineHost(vmImage(spec));
-    if (program !== null && probe.usable) return { program, version: probe.version };
+  async #hostFor(spec: VmSpec): Promise<FirecrackerPrograms & { version: string }> {
+    const { program, jailer, probe } = await this.#examineHost(vmImage(spec));
+    if (program !== null && probe.usable) return { program, jailer, version: probe.version };
     throw new Error(probe.usable ? "no program" : probe.reason);
   }
 
@@ -117,9 +116,9 @@ export class FirecrackerDriver implements VmDriver {
   async #examineHost(image: ProbeImage | null): Promise<FirecrackerHost> {
     const known = await this.#host;
     if (known !== undefined && !known.preliminary) return known;
-    const { dataDir, program = "firecracker", trialLimitMs = 10_000, network } = this.#options;
-    const { facts } = network;
-    this.#host = probeFirecracker({ dataDir, program, image, trialLimitMs, network: facts });
+    const { dataDir, program = "firecracker", jailer, trialLimitMs = 10_000 } = this.#options;
+    const { facts: network } = this.#options.network;
+    this.#host = probeFirecracker({ dataDir, program, jailer, image, trialLimitMs, network });
     return this.#host;
   }
 }

@@ -6,15 +6,23 @@ import type { VmSpec } from "../../core/vm.ts";
 import { runCommand } from "../../os/run-command.ts";
 import { openAll } from "../shared/open-all.ts";
 import { checkMemory, vmImage } from "../shared/vm-image.ts";
-import type { VmLaunch } from "../shared/vm-launch.ts";
+import type { VmLaunch, VmPlace } from "../shared/vm-launch.ts";
+import { jailed, placeInJail, smallFileBytes } from "./jail.ts";
 import { vmFiles } from "./machine.ts";
+
+/** What a Firecracker is started by. */
+export interface FirecrackerPrograms {
+  /** Absolute path of Firecracker. */
+  readonly program: string;
+  /** Absolute path of its jailer; null where VMs are not jailed. */
+  readonly jailer: string | null;
+}
 
 /** What a Firecracker is started for. */
 export interface FirecrackerStart {
-  /** Absolute path of the program. */
-  readonly program: string;
+  readonly host: FirecrackerPrograms;
   readonly spec: VmSpec;
-  readonly runFolder: string;
+  readonly place: Pick<VmPlace, "runFolder" | "user">;
   /** The snapshot that it is restored from; absent where it boots. */
   readonly from?: SnapshotFiles;
 }
@@ -22,32 +30,60 @@ export interface FirecrackerStart {
 /** The first descriptor that a program inherits beside its standard streams. */
 const firstFd = 3;
 
-/**
- * How Firecracker is started for a VM. It inherits its files open, since its user may be unable to
- * pass through the folders they are in, and finds them by name: a link to each descriptor.
- */
+/** How Firecracker is started for a VM: in a jail, where that can be. */
 export async function firecrackerLaunch(start: FirecrackerStart): Promise<VmLaunch> {
-  const { program, spec, runFolder, from } = start;
+  const { spec, place, from } = start;
+  const { runFolder } = place;
   const paths = await filesOf(spec, from);
-  const names = Object.keys(paths);
-  await Promise.all(
-    names.map((name, index) => symlink(`/proc/self/fd/${firstFd + index}`, join(runFolder, name))),
-  );
   await runCommand(["mkfifo", "--mode=600", wakePipe(runFolder)]);
   // Its user opens this one; nobody else can come to it.
   await runCommand(["mkfifo", "--mode=666", join(runFolder, vmFiles.metrics)]);
   await using undo = new AsyncDisposableStack();
   const input = undo.use(await open(wakePipe(runFolder), "r+"));
-  const files = await openAll(Object.values(paths));
+  const way = (await inJail(start, paths)) ?? (await outside(start, paths));
   undo.move();
   return {
     program: "Firecracker",
-    argv: [program, "--id", spec.id, "--api-sock", vmFiles.api, "--level", "Error"],
     env: { PATH: process.env["PATH"] ?? "" },
-    files,
     input,
     opensTap: true,
+    ...way,
   };
+}
+
+const words = ["--api-sock", vmFiles.api, "--level", "Error"];
+
+type Way = Pick<VmLaunch, "argv" | "files" | "jails">;
+
+/** Null where VMs are not jailed. */
+async function inJail(
+  { host, spec, place }: FirecrackerStart,
+  paths: Readonly<Record<string, string>>,
+): Promise<Way | null> {
+  const { user, runFolder: root } = place;
+  const { program, jailer } = host;
+  if (jailer === null || user === null) return null;
+  await placeInJail(root, paths);
+  const written = spec.template === undefined ? 0 : spec.memoryMib * 2 ** 20;
+  const fileLimitBytes = smallFileBytes + written;
+  const jail = { jailer, program, id: spec.id, user, root, fileLimitBytes };
+  return { argv: await jailed(jail, words), files: [], jails: true };
+}
+
+/**
+ * It inherits its files open, since its user may be unable to pass through the folders they are in,
+ * and finds them by name: a link to each descriptor.
+ */
+async function outside(
+  { host, spec, place }: FirecrackerStart,
+  paths: Readonly<Record<string, string>>,
+): Promise<Way> {
+  const links = Object.keys(paths).map((name, index) =>
+    symlink(`/proc/self/fd/${firstFd + index}`, join(place.runFolder, name)),
+  );
+  await Promise.all(links);
+  const files = await openAll(Object.values(paths));
+  return { argv: [host.program, "--id", spec.id, ...words], files };
 }
 
 /** By the name that Firecracker finds each by. */

@@ -5,19 +5,21 @@ import { findProgram } from "../../os/find-program.ts";
 import type { NetworkFacts } from "../../ports/network.ts";
 import type { VmProbe } from "../../ports/vm-driver.ts";
 import { findCgroups } from "../shared/cgroup-host.ts";
-import { findUsers, kvmDevice, userOf } from "../shared/kvm-users.ts";
-import { openAll } from "../shared/open-all.ts";
+import { findUsers, kvmDevice, userOf, type VmUsers } from "../shared/kvm-users.ts";
 import { ProbeCache, stampOf } from "../shared/probe-cache.ts";
 import { hostBootId } from "../shared/process-journal.ts";
-import { kernelStarted, type ProbeImage, TrialTimeoutError, tryOut } from "../shared/trial.ts";
-import type { VmUser } from "../shared/vm-user.ts";
-import { probeConfig, vmFiles } from "./machine.ts";
+import { type ProbeImage, TrialTimeoutError } from "../shared/trial.ts";
+import { type VmUser, vmUser } from "../shared/vm-user.ts";
+import { isJailable, jailerOf } from "./jail.ts";
+import { tryGuest, tryJailedGuest } from "./trial.ts";
 import { faultsOf, formatVersion, isBefore, oldest, readVersion } from "./version.ts";
 
 export interface FirecrackerProbeOptions {
   readonly dataDir: string;
   /** A path, or a name to look up on PATH. */
   readonly program: string;
+  /** The jailer, a path or a name; undefined is the one that is found, null is none. */
+  readonly jailer: string | null | undefined;
   /** What KVM is tried with; null where there is no image yet. */
   readonly image: ProbeImage | null;
   /** How long the guest that KVM is tried with may take. */
@@ -30,6 +32,8 @@ export interface FirecrackerHost {
   readonly probe: VmProbe;
   /** Absolute path of the program; null where it is not usable. */
   readonly program: string | null;
+  /** Absolute path of the jailer; null where VMs are not jailed. */
+  readonly jailer: string | null;
   /** Whom the VM at the address `slot` runs as; null is the manager's user. */
   readonly userFor: (slot: number) => VmUser | null;
   /** Whether another probe may find more: no guest has been tried yet. */
@@ -65,7 +69,7 @@ export async function probeFirecracker(options: FirecrackerProbeOptions): Promis
 async function examine(
   program: string,
   image: ProbeImage,
-  { dataDir, trialLimitMs }: FirecrackerProbeOptions,
+  options: FirecrackerProbeOptions,
 ): Promise<FirecrackerHost> {
   const version = await readVersion(program);
   if (isBefore(version, oldest)) {
@@ -75,16 +79,18 @@ async function examine(
     );
   }
   const users = await findUsers(program);
-  const stamps = await Promise.all([program, image.kernel, image.initramfs].map(stampOf));
-  const conditions = [await hostBootId(), ...stamps, users];
-  const refusal = await new ProbeCache(dataDir)
-    .get("firecracker", conditions, () =>
-      tryGuest(program, { image, user: userOf(users, 0), limitMs: trialLimitMs }),
-    )
-    .catch(messageOf);
-  if (refusal !== null) return refused(`no guest runs under KVM: ${refusal}`);
+  const jailing = await findJailer(program, image, users, options);
+  if (jailing.jailer === null) {
+    if (jailing.required) {
+      const remedy = "Use --no-jailer, or the driver qemu";
+      return refused(`VMs cannot be jailed: ${jailing.why}`, remedy);
+    }
+    const refusal = await whyNoGuest(program, image, users, options);
+    if (refusal !== null) return refused(`no guest runs under KVM: ${refusal}`);
+  }
   const notes = faultsOf(version);
   if (!users.separate) notes.push(`VMs share the manager's user: ${users.why}`);
+  else if (jailing.jailer === null) notes.push(`VMs are not jailed: ${jailing.why}`);
   notes.push(...(await findCgroups()).notes);
   return {
     probe: {
@@ -95,30 +101,62 @@ async function examine(
       notes,
     },
     program,
-    userFor: (slot) => userOf(users, slot),
+    jailer: jailing.jailer,
+    // A jail has a device of its own for KVM: its user needs no group for that.
+    userFor: (slot) => (jailing.jailer === null ? userOf(users, slot) : vmUser(slot)),
     preliminary: false,
   };
 }
 
-interface GuestTrial {
-  readonly image: ProbeImage;
-  readonly user: VmUser | null;
-  readonly limitMs: number;
+/** Null where a guest starts outside of a jail. */
+async function whyNoGuest(
+  program: string,
+  image: ProbeImage,
+  users: VmUsers,
+  { dataDir, trialLimitMs: limitMs }: FirecrackerProbeOptions,
+): Promise<string | null> {
+  const stamps = await Promise.all([program, image.kernel, image.initramfs].map(stampOf));
+  const trial = { program, image, limitMs };
+  return new ProbeCache(dataDir)
+    .get("firecracker", [await hostBootId(), ...stamps, users], () =>
+      refusalOf(tryGuest(trial, userOf(users, 0))),
+    )
+    .catch(messageOf);
 }
 
-const configFile = "config.json";
+/** Where a VM's Firecracker is jailed. */
+type Jailing =
+  | { readonly jailer: string }
+  /** `required` where there is a jailer, or one was named: nobody is to lose a jail unawares. */
+  | { readonly jailer: null; readonly why: string; readonly required: boolean };
 
-/** Resolves to why no guest starts, to be kept; rejects where there was only no time. */
-async function tryGuest(program: string, trial: GuestTrial): Promise<string | null> {
-  const { image, user, limitMs } = trial;
-  const files = await openAll([image.kernel, image.initramfs]);
-  const config = probeConfig()
-    .replace(`"${vmFiles.kernel}"`, '"/proc/self/fd/3"')
-    .replace(`"${vmFiles.initramfs}"`, '"/proc/self/fd/4"');
-  const argv = [program, "--no-api", "--config-file", configFile, "--level", "Error"] as const;
-  const contents = { [configFile]: config };
+/** The jailer, once a guest has started in a jail. */
+async function findJailer(
+  program: string,
+  image: ProbeImage,
+  users: VmUsers,
+  { dataDir, jailer: named, trialLimitMs: limitMs }: FirecrackerProbeOptions,
+): Promise<Jailing> {
+  const isNamed = typeof named === "string";
+  const no = (why: string, required = isNamed) => ({ jailer: null, why, required });
+  if (named === null) return no("that is switched off");
+  if (!users.separate) return no(users.why);
+  const jailer = isNamed ? findProgram(named) : await jailerOf(program);
+  if (jailer === null) return no(`${named ?? "Firecracker's jailer"} is not installed`);
+  if (!(await isJailable(program))) return no(`"firecracker" is not in the name of ${program}`);
+  const stamps = await Promise.all([program, jailer, image.kernel, image.initramfs].map(stampOf));
+  const conditions = [await hostBootId(), ...stamps];
+  const trial = { program, jailer, image, dataDir, limitMs, user: vmUser(0) };
+  const refusal = await new ProbeCache(dataDir)
+    .get("firecracker-jail", conditions, () => refusalOf(tryJailedGuest(trial)))
+    .catch(messageOf);
+  return refusal === null ? { jailer } : no(`no guest starts in one: ${refusal}`, true);
+}
+
+/** Resolves to why a trial failed, to be kept; rejects where there was only no time. */
+async function refusalOf(trial: Promise<void>): Promise<string | null> {
   try {
-    await tryOut({ argv: [...argv], user, limitMs, files, contents }, kernelStarted);
+    await trial;
     return null;
   } catch (error) {
     if (error instanceof TrialTimeoutError) throw error;
@@ -128,10 +166,10 @@ async function tryGuest(program: string, trial: GuestTrial): Promise<string | nu
 
 function unusable(reason: string, remedy: string): FirecrackerHost {
   const probe = { usable: false, reason, remedy } as const;
-  return { probe, program: null, userFor: () => null, preliminary: true };
+  return { probe, program: null, jailer: null, userFor: () => null, preliminary: true };
 }
 
 /** A guest was tried: another try takes as long, and finds the same. */
-function refused(reason: string): FirecrackerHost {
-  return { ...unusable(reason, "Use the driver qemu"), preliminary: false };
+function refused(reason: string, remedy = "Use the driver qemu"): FirecrackerHost {
+  return { ...unusable(reason, remedy), preliminary: false };
 }

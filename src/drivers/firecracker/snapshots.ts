@@ -14,15 +14,15 @@ import type { StartedVmm, VmEntry } from "../shared/vm-launch.ts";
 import type { VmRunner } from "../shared/vm-runner.ts";
 import type { FirecrackerControls } from "./controls.ts";
 import { vmImage } from "../shared/vm-image.ts";
-import { firecrackerLaunch } from "./launch.ts";
+import { firecrackerLaunch, type FirecrackerPrograms } from "./launch.ts";
 import { bootCalls, restoreCalls, resumeCall, snapshotCalls, vmFiles } from "./machine.ts";
 
 /** What the snapshots of a driver need of it. */
 export interface FirecrackerSnapshotsDeps {
   readonly runner: VmRunner;
   readonly controls: FirecrackerControls;
-  /** The program, and its version as the probe says it. */
-  readonly host: (spec: VmSpec) => Promise<{ program: string; version: string }>;
+  /** The programs, and Firecracker's version as the probe says it. */
+  readonly host: (spec: VmSpec) => Promise<FirecrackerPrograms & { version: string }>;
 }
 
 /** How long Firecracker may take to write the memory of a guest. */
@@ -103,10 +103,8 @@ export class FirecrackerSnapshots implements VmSnapshots {
 
   #entry(from: SnapshotFiles): VmEntry {
     return {
-      launch: async (spec, { runFolder }) => {
-        const { program } = await this.#deps.host(spec);
-        return firecrackerLaunch({ program, spec, runFolder, from });
-      },
+      launch: async (spec, place) =>
+        firecrackerLaunch({ host: await this.#deps.host(spec), spec, place, from }),
       becomeReady: async (spec, started, until) => {
         await this.#deps.controls.make(spec.id, started, restoreCalls, until);
         this.expect(spec, started);

@@ -22,11 +22,16 @@ export class TrialTimeoutError extends Error {
   override readonly name = "TrialTimeoutError";
 }
 
+type Argv = readonly [string, ...string[]];
+
 /** A VMM that is started to see whether it works. */
 export interface Trial {
-  readonly argv: readonly [string, ...string[]];
+  /** The program and its arguments, or what makes them for its working folder. */
+  readonly argv: Argv | ((folder: string) => Promise<Argv>);
   readonly user: VmUser | null;
   readonly limitMs: number;
+  /** The folder that its working folder is made in; one for temporary files unless told. */
+  readonly under?: string;
   /** What it finds in its working folder. */
   readonly contents?: Readonly<Record<string, string | Uint8Array>>;
   /** What it finds as descriptors from 3 on; closed when this is over. */
@@ -40,10 +45,10 @@ type Proof<T> = (folder: string, console: OutputTail, signal: AbortSignal) => Pr
  * with its own words where it ends before, and with `TrialTimeoutError`.
  */
 export async function tryOut<T>(trial: Trial, proof: Proof<T>): Promise<T> {
-  const { argv, user, limitMs, contents = {}, files = [] } = trial;
+  const { user, limitMs, contents = {}, files = [], under = tmpdir() } = trial;
   await using undo = new AsyncDisposableStack();
   for (const file of files) undo.defer(() => file.close());
-  const folder = await mkdtemp(join(tmpdir(), "firelet-probe-"));
+  const folder = await mkdtemp(join(under, "firelet-probe-"));
   undo.defer(() => rm(folder, { recursive: true, force: true }));
   const names = Object.keys(contents);
   await Promise.all(names.map((name) => writeFile(join(folder, name), contents[name] ?? "")));
@@ -52,6 +57,7 @@ export async function tryOut<T>(trial: Trial, proof: Proof<T>): Promise<T> {
     await Promise.all(paths.map((path) => chown(path, user.uid, user.gid)));
   }
 
+  const argv = typeof trial.argv === "function" ? await trial.argv(folder) : trial.argv;
   const env = { PATH: process.env["PATH"] ?? "" };
   const descriptors = files.map((file) => file.fd);
   const child = await startChild(confined(argv, user), { cwd: folder, env, descriptors });

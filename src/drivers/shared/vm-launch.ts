@@ -20,6 +20,11 @@ export interface VmLaunch {
   readonly input?: boolean | FileHandle;
   /** Whether the program attaches to the tap by its name, and does not inherit it. */
   readonly opensTap?: boolean;
+  /**
+   * Whether `argv` changes to the VM's user by itself, and the VMM is the innermost of the processes
+   * that it becomes: a jail.
+   */
+  readonly jails?: boolean;
 }
 
 /** What one VMM brings to the common way in which VMs come and go. */
@@ -39,6 +44,8 @@ export interface VmPlace {
   readonly runFolder: string;
   /** The tap in its network namespace; null where it has none. */
   readonly tap: string | null;
+  /** Whom it runs as; null is the manager's user. */
+  readonly user: VmUser | null;
 }
 
 /** One way for a VM to come up: by booting, or out of a snapshot. */

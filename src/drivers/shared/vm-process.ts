@@ -14,6 +14,7 @@ import type { VmNetwork } from "../../ports/network.ts";
 import type { RunningVm, VmExit } from "../../ports/vm-driver.ts";
 import { BoundedLog } from "./bounded-log.ts";
 import type { VmCgroup, VmCgroups } from "./cgroup.ts";
+import { descendantsOf } from "./process-tree.ts";
 import { describeProcess, killAllOf, writeJournal } from "./process-journal.ts";
 import type { VmFolder } from "./vm-folder.ts";
 import type { VmEntry, VmLaunch, Vmm } from "./vm-launch.ts";
@@ -60,6 +61,8 @@ export class VmProcess {
   readonly #undo = new AsyncDisposableStack();
   #starting: Promise<RunningVm> | undefined;
   #child: Child | undefined;
+  /** Where that is another than the child: known once it is ready. */
+  #vmmPid: number | undefined;
   #tap: string | null = null;
   #destroyed: Promise<void> | undefined;
 
@@ -83,7 +86,8 @@ export class VmProcess {
 
   /** Its process, once that has started, with the tap that its guest's network card is. */
   get process(): (Pick<Child, "pid" | "channel"> & { readonly tap: string | null }) | undefined {
-    return this.#child && { pid: this.#child.pid, channel: this.#child.channel, tap: this.#tap };
+    const child = this.#child;
+    return child && { pid: this.#vmmPid ?? child.pid, channel: child.channel, tap: this.#tap };
   }
 
   /** Ends it, also while it starts, and removes everything of it. Repeatable. */
@@ -119,19 +123,20 @@ export class VmProcess {
     const lease = await network.acquire(this.#spec.id, this.#spec.egress);
     this.#undo.defer(() => lease.release());
     this.#tap = lease.namespace?.tap ?? null;
-    const place = { address: lease.address, runFolder: folder.run, tap: this.#tap };
-    await folder.create(this.#spec, place.address);
+    await folder.create(this.#spec, lease.address);
     this.#undo.defer(() => folder.remove());
     const group = cgroups.create(this.#spec.id, vmm.limitsFor(this.#spec), folder.groups);
     this.#undo.defer(() => group.remove());
     const user = await vmm.userFor(this.#spec, lease.slot, folder.path);
     if (user !== null) await folder.handOver(user);
+    const place = { address: lease.address, runFolder: folder.run, tap: this.#tap, user };
     const console = await this.#openLog(folder.consoleLog);
     const vmmLog = vmm.stderr === "vmm" ? await this.#openLog(folder.vmmLog) : console;
     const logs = { console, vmm: vmmLog };
     // Last, since it opens files, which only starting the program closes.
     const launch = await entry.launch(this.#spec, place);
-    const argv = entering(lease.namespace, confined(launch.argv, user), launch);
+    const confinedArgv = confined(launch.argv, launch.jails === true ? null : user);
+    const argv = entering(lease.namespace, confinedArgv, launch);
     const { child, exited } = await this.#spawn({ ...launch, argv }, user, group, logs);
     await journal(folder, child, user, false);
 
@@ -142,7 +147,7 @@ export class VmProcess {
     // code of a function runs before this resolves, and so before its policy holds.
     const ready = (until: AbortSignal) =>
       Promise.all([
-        group.add(child.pid),
+        holdAll(group, child.pid),
         lease.ready,
         entry.becomeReady(this.#spec, started, until),
       ]);
@@ -158,7 +163,9 @@ export class VmProcess {
       throw new Error(withWords(why, console.tail.lastLines()), { cause: error });
     }
     await journal(folder, child, user, true);
-    return { id: this.#spec.id, address: place.address, pid: child.pid, startedAt, exited };
+    if (launch.jails === true) this.#vmmPid = (await descendantsOf(child.pid)).at(-1);
+    const pid = this.#vmmPid ?? child.pid;
+    return { id: this.#spec.id, address: place.address, pid, startedAt, exited };
   }
 
   async #openLog(path: string): Promise<BoundedLog> {
@@ -214,6 +221,16 @@ async function startWith(launch: VmLaunch, cwd: string): Promise<Child> {
     });
   } finally {
     await Promise.all([...files, ...own].map((file) => file.close()));
+  }
+}
+
+/** Holds a program and what it has started to the limits; what it starts from then on is held. */
+async function holdAll(group: VmCgroup, pid: number): Promise<void> {
+  const held = new Set<number>();
+  for (let found = [pid]; found.length > 0;) {
+    await Promise.all(found.map((each) => group.add(each)));
+    for (const each of found) held.add(each);
+    found = (await descendantsOf(pid)).filter((each) => !held.has(each));
   }
 }
 
