@@ -13,5 +13,6 @@ process.exitCode = await runCli(process.argv.slice(2), process, {
   up: async (flags) => (await services()).composeUp(flags, version),
   test: async () => (await services()).composeTest(),
   images: async () => (await services()).composeImages(),
+  host: async () => (await services()).composeHost(),
   probeDrivers: async () => (await services()).probeDrivers(),
 });

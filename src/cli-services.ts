@@ -3,10 +3,11 @@ import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
+import type { HostServices } from "./cli/commands/host.ts";
 import type { ImageServices } from "./cli/commands/images.ts";
 import type { TestServices } from "./cli/commands/test.ts";
 import type { UpFlags, UpServices } from "./cli/commands/up.ts";
-import type { DriverReport, ImageTools, PackageInstaller } from "./cli/machine.ts";
+import type { DriverReport, HostFinding, ImageTools, PackageInstaller } from "./cli/machine.ts";
 import { FireletClient } from "./client/client.ts";
 import { type Config, type ConfigFlags, loadConfig } from "./config.ts";
 import { builtConsole } from "./console/built-console.ts";
@@ -98,6 +99,29 @@ export async function composeImages(): Promise<ImageServices> {
   return { installer, images: imageTools(readConfig({}).dataDir) };
 }
 
+/** What the host commands need. */
+export async function composeHost(): Promise<HostServices> {
+  const isRoot = process.geteuid?.() === 0;
+  return { findings: findHost, whyNotFix: () => (isRoot ? null : "that takes root") };
+}
+
+async function findHost(): Promise<HostFinding[]> {
+  const { checkHost } = await import("./host/host-checks.ts");
+  const { checkService } = await import("./host/service.ts");
+  const { describeStep } = await import("./host/host-check.ts");
+  const { hostView, takeStep } = await import("./host/this-host.ts");
+  const view = hostView();
+  const service = await checkService(view, join(root, "firelet"));
+  return [...(await checkHost(view)), service].map(({ steps, advice = null, ...check }) => ({
+    ...check,
+    steps: steps.map(describeStep),
+    advice,
+    async fix() {
+      for (const step of steps) await takeStep(step);
+    },
+  }));
+}
+
 /** Starts something with every driver, to see which of them work here. */
 export async function probeDrivers(): Promise<DriverReport> {
   const config = readConfig({});
@@ -113,6 +137,7 @@ export async function probeDrivers(): Promise<DriverReport> {
   const probes = await drivers.probeAll();
   return {
     network: toNetworkItem(facts),
+    host: await findHost(),
     drivers: probes.map(({ kind, probe }) => toDriverItem(kind, probe)),
     choice: await drivers.choose(config.driver).then(
       ({ driver, reason }) => ({ driver: driver.kind, reason }),

@@ -39,6 +39,22 @@ export interface ImageTools {
   missingTools(): readonly MissingTool[];
 }
 
+/** Something of this machine that matters to VMs. */
+export interface HostFinding {
+  readonly name: string;
+  /** `bad` keeps VMs from running under KVM; `advice` makes them slower or less safe. */
+  readonly state: "good" | "advice" | "bad";
+  readonly found: string;
+  /** Why it matters. */
+  readonly why: string;
+  /** What sets it right, as a person would type it; none where that is for people to decide. */
+  readonly steps: readonly string[];
+  /** What people do; null where there are steps, or nothing is to be done. */
+  readonly advice: string | null;
+  /** Takes the steps. Rejects with the first that fails. */
+  fix(): Promise<void>;
+}
+
 /** What the drivers say about this machine. */
 export interface DriverReport {
   readonly drivers: readonly DriverItem[];
@@ -46,4 +62,6 @@ export interface DriverReport {
   readonly choice: { readonly driver: string; readonly reason: string } | null;
   /** What network VMs would have. */
   readonly network: NetworkItem;
+  /** The machine itself. */
+  readonly host: readonly HostFinding[];
 }

@@ -5,6 +5,7 @@ import { deploy } from "./commands/deploy.ts";
 import { doctor } from "./commands/doctor.ts";
 import { events } from "./commands/events.ts";
 import { functions } from "./commands/functions.ts";
+import { host, type HostServices } from "./commands/host.ts";
 import { images, type ImageServices } from "./commands/images.ts";
 import { metrics } from "./commands/metrics.ts";
 import { runtimes } from "./commands/runtimes.ts";
@@ -20,6 +21,7 @@ export interface Services {
   readonly up: (flags: UpFlags) => Promise<UpServices>;
   readonly test: () => Promise<TestServices>;
   readonly images: () => Promise<ImageServices>;
+  readonly host: () => Promise<HostServices>;
   readonly probeDrivers: () => Promise<DriverReport>;
 }
 
@@ -45,6 +47,7 @@ export function buildProgram(cli: Cli, services: Services): Command {
     images(cli, services.images),
     events(cli),
     metrics(cli),
+    host(cli, services.host),
     doctor(cli, services.probeDrivers),
     test(cli, services.test),
     version(cli, services.version),

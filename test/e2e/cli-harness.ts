@@ -28,6 +28,7 @@ const noServices: Services = {
   up: unused,
   test: unused,
   images: unused,
+  host: unused,
   probeDrivers: unused,
 };
 

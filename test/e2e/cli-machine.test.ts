@@ -6,6 +6,7 @@ import type { UpServices } from "../../src/cli/commands/up.ts";
 import { exitCodes } from "../../src/cli/exit-codes.ts";
 import type {
   DriverReport,
+  HostFinding,
   ImageTools,
   MissingTool,
   PackageInstaller,
@@ -238,6 +239,107 @@ describe("firelet images", () => {
   });
 });
 
+const nothingToDo = { steps: [], advice: null, fix: async () => undefined };
+const findings = [
+  { name: "KVM", state: "good", found: "there", why: "It is quick.", ...nothingToDo },
+  {
+    name: "Merging",
+    state: "advice",
+    found: "on",
+    why: "A VM could find out.",
+    ...nothingToDo,
+    steps: ["switch it off"],
+  },
+  {
+    name: "Swap",
+    state: "advice",
+    found: "/dev/sda2",
+    why: "It outlives a guest.",
+    ...nothingToDo,
+    advice: "swapoff -a",
+  },
+] as const satisfies readonly HostFinding[];
+
+/** A host of which each thing can be set up; `failing` cannot. */
+function createHost(failing = "") {
+  const done: string[] = [];
+  const services = {
+    whyNotFix: (): string | null => null,
+    findings: async (): Promise<readonly HostFinding[]> =>
+      findings.map((finding): HostFinding => {
+        const { name } = finding;
+        if (done.includes(name)) return { ...finding, state: "good", found: "off", steps: [] };
+        const fix = async () => {
+          if (name === failing) throw new Error("it is read-only");
+          done.push(name);
+        };
+        return { ...finding, fix };
+      }),
+  };
+  return { done, services, compose: async () => services };
+}
+
+describe("firelet host setup", () => {
+  test("says what is amiss, why, and what to do, and does nothing", async () => {
+    const { done, compose } = createHost();
+    const { code, stdout } = await cli(["host", "setup"], { services: { host: compose } });
+    assert.equal(code, exitCodes.ok);
+    assert.equal(
+      stdout,
+      `✔ KVM: there
+! Merging: on
+    A VM could find out.
+    To do: switch it off
+! Swap: /dev/sda2
+    It outlives a guest.
+    For you to decide: swapoff -a
+To do all of this: firelet host setup --fix
+`,
+    );
+    assert.deepEqual(done, []);
+  });
+
+  test("does what can be done where it is told to, and says what it does", async () => {
+    const { done, compose } = createHost();
+    const { code, stdout, stderr } = await cli(["host", "setup", "--fix"], {
+      services: { host: compose },
+    });
+    assert.equal(code, exitCodes.ok);
+    assert.deepEqual(done, ["Merging"]);
+    assert.equal(stderr, "Merging: switch it off\n");
+    assert.match(stdout, /^✔ Merging: off$/m);
+  });
+
+  test("goes on where something cannot be done", async () => {
+    const { compose } = createHost("Merging");
+    const { stdout, stderr } = await cli(["host", "setup", "--fix"], {
+      services: { host: compose },
+    });
+    assert.match(stderr, /Warning: Merging stays as it is: it is read-only/);
+    assert.match(stdout, /^! Merging: on$/m);
+  });
+
+  test("does nothing where it may not", async () => {
+    const { done, services } = createHost();
+    const compose = async () => ({ ...services, whyNotFix: () => "that takes root" });
+    const { code, stderr } = await cli(["host", "setup", "--fix"], { services: { host: compose } });
+    assert.equal(code, exitCodes.failed);
+    assert.match(stderr, /Cannot set this machine up: that takes root/);
+    assert.deepEqual(done, []);
+  });
+
+  test("fails where VMs cannot run under KVM", async () => {
+    const bad = { ...findings[0], state: "bad", found: "it is not there" } as const;
+    const compose = async () => ({ findings: async () => [bad], whyNotFix: () => null });
+    const { code, stdout } = await cli(["host", "setup", "--json"], {
+      services: { host: compose },
+    });
+    assert.equal(code, exitCodes.failed);
+    const { fix: _, ...said } = bad;
+    assert.deepEqual(JSON.parse(stdout), [said]);
+  });
+});
+
 describe("firelet doctor", () => {
   const unusable = {
     driver: "firecracker",
@@ -257,7 +359,7 @@ describe("firelet doctor", () => {
   };
 
   test("prints every driver with its reasons, and fails where none is left", async () => {
-    const report = { drivers: [unusable], choice: null, network };
+    const report = { drivers: [unusable], choice: null, network, host: [] };
     const probeDrivers = async () => report;
     const run = await cli(["doctor"], { services: { probeDrivers } });
     assert.equal(run.code, exitCodes.failed);
@@ -270,11 +372,15 @@ describe("firelet doctor", () => {
   test("names the driver that up takes", async () => {
     const usable = { ...unusable, driver: "qemu", usable: true, version: "QEMU 7.2" };
     const choice = { driver: "qemu", reason: "the only one" };
-    const probeDrivers = async () => ({ drivers: [usable], choice, network });
+    const probeDrivers = async () => ({ drivers: [usable], choice, network, host: [findings[1]] });
     const run = await cli(["doctor"], { services: { probeDrivers } });
     assert.equal(run.code, exitCodes.ok);
     assert.match(run.stdout, /firelet up takes qemu: the only one/);
     assert.match(run.stdout, /^✔ network: a namespace for each VM; /m);
+    assert.match(
+      run.stdout,
+      /^! Merging: on\n {4}A VM could find out\.\n {4}To do: switch it off$/m,
+    );
   });
 
   test("says why VMs have no network of their own", async () => {
@@ -283,6 +389,7 @@ describe("firelet doctor", () => {
       drivers: [unusable],
       choice: null,
       network: { ...network, kind: "user", outbound: false, notes } as const,
+      host: [],
     };
     const probeDrivers = async () => report;
     const { stdout } = await cli(["doctor"], { services: { probeDrivers } });

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import type { DriverItem } from "../../api/host.ts";
 import type { Cli } from "../cli.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { describeFinding } from "../host-findings.ts";
 import type { DriverReport } from "../machine.ts";
 
 export function doctor(cli: Cli, probe: () => Promise<DriverReport>): Command {
@@ -16,13 +17,14 @@ export function doctor(cli: Cli, probe: () => Promise<DriverReport>): Command {
     });
 }
 
-function describe(cli: Cli, { drivers, choice, network }: DriverReport): string {
+function describe(cli: Cli, { drivers, choice, network, host }: DriverReport): string {
   const chosen = choice
     ? `firelet up takes ${choice.driver}: ${choice.reason}`
     : "firelet up finds no driver that isolates functions; --driver process runs them without isolation";
   return [
     ...drivers.map((driver) => describeDriver(cli, driver)),
     describeNetwork(cli, network),
+    host.map((finding) => describeFinding(cli, finding)).join("\n"),
     chosen,
   ].join("\n\n");
 }

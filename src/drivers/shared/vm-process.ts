@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { messageOf, PlatformError } from "../../core/errors.ts";
@@ -193,7 +194,8 @@ export class VmProcess {
       child.channel?.destroy();
       await drained;
     });
-    const exited = child.exited.then(async (exit) => {
+    const exited = child.exited.then(async (ended) => {
+      const exit = launch.jails === true ? withinJail(ended) : ended;
       // First, since the groups are removed with the VM.
       const limit = await group.whatEnded();
       await Promise.race([drained, sleep(lastOutputMs)]);
@@ -232,6 +234,18 @@ async function holdAll(group: VmCgroup, pid: number): Promise<void> {
     for (const each of found) held.add(each);
     found = (await descendantsOf(pid)).filter((each) => !held.has(each));
   }
+}
+
+/**
+ * How the VMM ended: the shell that waits for it tells a signal by a status, as shells do. What
+ * ends a VMM from outside is below 16; Firecracker has uses of its own for higher ones.
+ */
+function withinJail(exit: ChildExit): ChildExit {
+  const number = Math.min((exit.code ?? 0) - 128, 16);
+  if (number === 16) return exit;
+  const signals = Object.entries(constants.signals) as [NodeJS.Signals, number][];
+  const signal = signals.find(([, value]) => value === number)?.[0];
+  return signal === undefined ? exit : { code: null, signal };
 }
 
 function endsWithin({ exited }: Child, limitMs: number): Promise<boolean> {
