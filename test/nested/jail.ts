@@ -59,8 +59,7 @@ describe("Firecracker's jail", () => {
     assert.match(status, /^Gid:\t(19\d{8})\t\1\t\1\t\1$/m);
     assert.match(status, /^NoNewPrivs:\t1$/m);
     assert.match(status, /^CapEff:\t0{16}$/m);
-    // It is the second of its namespace: the first one waits for it.
-    assert.match(status, /^NSpid:\t\d+\t2$/m);
+    assert.match(status, /^NSpid:\t\d+\t\d+$/m);
     for (const kind of ["mnt", "net", "pid"]) {
       const [own, ours] = await Promise.all(
         [pid, "self"].map((each) => readlink(`/proc/${each}/ns/${kind}`)),

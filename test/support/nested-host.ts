@@ -91,9 +91,10 @@ export async function runNested({ script, limitMs, log }: NestedRun): Promise<Ne
 }
 
 function startWithDeadline(limitMs: number, argv: readonly string[]) {
-  const command = ["timeout", "--signal=KILL", String(limitMs / 1000), ...argv];
-  const die = ["--pdeathsig", "KILL", "--"];
-  return spawn("setpriv", [...die, ...command], { stdio: ["ignore", "pipe", "ignore"] });
+  // Each ends with whom it was started by.
+  const die = ["setpriv", "--pdeathsig", "KILL", "--"];
+  const command = ["timeout", "--signal=KILL", String(limitMs / 1000), ...die, ...argv];
+  return spawn("setpriv", [...die.slice(1), ...command], { stdio: ["ignore", "pipe", "ignore"] });
 }
 
 /** The kernel that functions get, and the packages that it and its busybox came from. */

@@ -1,5 +1,4 @@
-import { constants } from "node:fs";
-import { copyFile, link, mkdir, realpath, symlink } from "node:fs/promises";
+import { mkdir, realpath, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
 import { findProgram } from "../../os/find-program.ts";
@@ -16,6 +15,8 @@ export interface Jail {
   readonly user: VmUser;
   /** The folder that becomes its root, absolute; it belongs to the user. */
   readonly root: string;
+  /** What it finds in there besides, to read: a name and the absolute path of each. */
+  readonly files: Readonly<Record<string, string>>;
   /** How large a file that it writes may become. */
   readonly fileLimitBytes: number;
 }
@@ -40,10 +41,12 @@ export async function jailerOf(program: string): Promise<string | null> {
  *
  * The jailer changes the user, which takes away the signal that a VM dies by with its manager, and
  * has no process left that could hold one. So the first process of the VM's PID namespace is a
- * shell that waits: it keeps the signal, and all others end with it.
+ * shell that waits: it keeps the signal, and all others end with it. In a mount namespace of its own
+ * it first puts the files in their places, which leaves them untouched, unlike links, and goes away
+ * with the VM.
  */
 export async function jailed(
-  { jailer, program, id, user, root, fileLimitBytes }: Jail,
+  { jailer, program, id, user, root, files, fileLimitBytes }: Jail,
   args: readonly string[],
 ): Promise<readonly [string, ...string[]]> {
   const base = `${root}.jail`;
@@ -51,38 +54,40 @@ export async function jailed(
   const place = join(base, basename(await realpath(program)), id);
   await mkdir(place, { recursive: true, mode: 0o700 });
   await symlink(root, join(place, "root"));
+  const mounts = Object.entries(files).map(([name, path]) => [path, join(root, name)] as const);
+  await Promise.all(mounts.map(([, inside]) => writeFile(inside, "", { flag: "wx" })));
   const jail = [jailer, "--id", id, "--exec-file", program, "--chroot-base-dir", base];
   jail.push("--uid", String(user.uid), "--gid", String(user.gid));
   // The manager has control groups of its own; with version 2 it would look for one to move to.
   jail.push("--cgroup-version", "1", "--resource-limit", `fsize=${fileLimitBytes}`);
-  return [...waiting, ...jail, "--", ...args];
+  return [
+    ...namespaces,
+    "sh",
+    "-c",
+    supervise,
+    "sh",
+    ...mounts.flat(),
+    "--",
+    ...jail,
+    "--",
+    ...args,
+  ];
 }
 
-/** The shell does more than wait, or it would become the jailer, and then the VM. */
-const waiting = "unshare --pid --fork --kill-child=KILL -- sh -c"
-  .split(" ")
-  .concat('"$@"; exit $?', "sh") as [string, ...string[]];
+const namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--"] as const;
 
 /**
- * Makes files be found in a jail by these names: the same ones, where they are on the same file
- * system, and else copies. Rejects where not everybody may read one.
+ * Mounts pairs of files up to `--`, runs what follows, and waits for that: it does something after
+ * that, or it would become the jailer, and then the VM.
  */
-export async function placeInJail(
-  root: string,
-  paths: Readonly<Record<string, string>>,
-): Promise<void> {
-  await Promise.all(
-    Object.entries(paths).map(async ([name, path]) => {
-      const inside = join(root, name);
-      try {
-        await link(await realpath(path), inside);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "EXDEV") throw error;
-        await copyFile(path, inside, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-      }
-    }),
-  );
-}
+const supervise = `
+while [ "$1" != -- ]; do
+  mount -o bind,ro "$1" "$2" || exit
+  shift 2
+done
+shift
+"$@"
+exit $?`;
 
 /** Whether a program can be jailed under this name; the jailer takes no other. */
 export async function isJailable(program: string): Promise<boolean> {

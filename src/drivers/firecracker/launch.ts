@@ -7,7 +7,7 @@ import { runCommand } from "../../os/run-command.ts";
 import { openAll } from "../shared/open-all.ts";
 import { checkMemory, vmImage } from "../shared/vm-image.ts";
 import type { VmLaunch, VmPlace } from "../shared/vm-launch.ts";
-import { jailed, placeInJail, smallFileBytes } from "./jail.ts";
+import { jailed, smallFileBytes } from "./jail.ts";
 import { vmFiles } from "./machine.ts";
 
 /** What a Firecracker is started by. */
@@ -63,10 +63,9 @@ async function inJail(
   const { user, runFolder: root } = place;
   const { program, jailer } = host;
   if (jailer === null || user === null) return null;
-  await placeInJail(root, paths);
   const written = spec.template === undefined ? 0 : spec.memoryMib * 2 ** 20;
   const fileLimitBytes = smallFileBytes + written;
-  const jail = { jailer, program, id: spec.id, user, root, fileLimitBytes };
+  const jail = { jailer, program, id: spec.id, user, root, files: paths, fileLimitBytes };
   return { argv: await jailed(jail, words), files: [], jails: true };
 }
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { openAll } from "../shared/open-all.ts";
 import { kernelStarted, type ProbeImage, tryOut } from "../shared/trial.ts";
 import type { VmUser } from "../shared/vm-user.ts";
-import { jailed, placeInJail, smallFileBytes } from "./jail.ts";
+import { jailed, smallFileBytes } from "./jail.ts";
 import { probeConfig, vmFiles } from "./machine.ts";
 
 export interface GuestTrial {
@@ -45,12 +45,12 @@ export async function tryJailedGuest(trial: JailTrial): Promise<void> {
     await mkdir(root, { mode: 0o700 });
     await chown(root, user.uid, user.gid);
     const { kernel, initramfs } = image;
-    await placeInJail(root, { [vmFiles.kernel]: kernel, [vmFiles.initramfs]: initramfs });
+    const guest = { [vmFiles.kernel]: kernel, [vmFiles.initramfs]: initramfs };
     const config = join(root, configFile);
     await writeFile(config, probeConfig());
     await chmod(config, 0o444);
     const jail = { ...programs, id: "probe", user, root, fileLimitBytes: smallFileBytes };
-    return jailed(jail, words);
+    return jailed({ ...jail, files: guest }, words);
   };
   await tryOut({ argv, user: null, limitMs, under: dataDir }, kernelStarted);
 }
