@@ -260,10 +260,10 @@ export async function canConnect({ address }: Pick<RunningVm, "address">): Promi
   return connected;
 }
 
-/** What is kept of a VM. Its system and snapshot, which its VMM may find in `run/`, are not its own. */
+/** What is kept of a VM. Its system and snapshot, which its VMM may find in `run`, are not its own. */
 async function keptBytesOf(folder: string): Promise<number> {
   const entries = await readdir(folder, { recursive: true });
-  const kept = entries.filter((entry) => entry !== "run" && !entry.startsWith("run/"));
+  const kept = entries.filter((entry) => !/^run\b/.test(entry));
   const sizes = kept.map(async (entry) => (await lstat(join(folder, entry))).size);
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
