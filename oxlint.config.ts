@@ -12,7 +12,7 @@ const walls: Record<string, readonly string[]> = {
   drivers: ["core", "ports", "lib", "os"],
   images: ["core", "ports", "lib", "os"],
   console: ["core", "lib", "os"],
-  host: ["os"],
+  host: ["lib", "os"],
   network: ["core", "ports", "lib", "os"],
   snapshots: ["core", "ports", "lib", "os"],
   runtime: ["core", "ports", "lib"],

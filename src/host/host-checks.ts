@@ -1,3 +1,4 @@
+import { isBefore } from "../lib/version-order.ts";
 import type { HostCheck, HostView, SetupStep } from "./host-check.ts";
 
 /**
@@ -177,8 +178,4 @@ async function kernelOf(host: HostView): Promise<KernelVersion> {
   const [, major = "0", minor = "0"] =
     /^(\d+)\.(\d+)/.exec((await host.read("/proc/sys/kernel/osrelease")) ?? "") ?? [];
   return [Number(major), Number(minor)];
-}
-
-function isBefore([major, minor]: KernelVersion, [otherMajor, otherMinor]: KernelVersion): boolean {
-  return major === otherMajor ? minor < otherMinor : major < otherMajor;
 }

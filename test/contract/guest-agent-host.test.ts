@@ -12,6 +12,7 @@ import { agentLine } from "../../src/drivers/shared/agent-line.ts";
 import { type Child, startChild } from "../../src/os/child-process.ts";
 import { runCommand } from "../../src/os/run-command.ts";
 import { u32 } from "../support/fake-line.ts";
+import { isRunning } from "../support/is-running.ts";
 import { temporaryFolder } from "../support/package-sources.ts";
 import { TerminalSession } from "../support/terminal-session.ts";
 import { skipWithout } from "../support/test-tools.ts";
@@ -269,15 +270,6 @@ function interfaces(): string {
 function processorTicks(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
   return Number(fields[11]) + Number(fields[12]);
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    // Whoever has ended is not gone until somebody has asked how.
-    return !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
-  } catch {
-    return false;
-  }
 }
 
 function assertOrdered(what: string, values: readonly number[]): void {

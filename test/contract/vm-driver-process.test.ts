@@ -5,10 +5,11 @@ import { fileURLToPath } from "node:url";
 
 import type { HostImage } from "../../src/core/runtime.ts";
 import { ProcessDriver } from "../../src/drivers/process/driver.ts";
+import { isRunning } from "../support/is-running.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { strayVmSuite } from "./vm-driver-strays.ts";
 import { vmUseSuite } from "./vm-driver-use.ts";
-import { isRunning, newDataDir, specOf, vmDriverSuite } from "./vm-driver.ts";
+import { newDataDir, specOf, vmDriverSuite } from "./vm-driver.ts";
 import { processNetwork } from "../support/networks.ts";
 
 const file = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));

@@ -21,16 +21,10 @@ import type { SnapshotFiles } from "../../src/core/snapshot.ts";
 import type { VmSpec } from "../../src/core/vm.ts";
 import { runCommand } from "../../src/os/run-command.ts";
 import type { VmDriver, VmSnapshots } from "../../src/ports/vm-driver.ts";
+import { isRunning } from "../support/is-running.ts";
 import { RuntimeGuest } from "../support/runtime-guest.ts";
 import { waitUntil } from "../support/wait-until.ts";
-import {
-  canConnect,
-  isRunning,
-  newDataDir,
-  processOf,
-  specOf,
-  type VmDriverSubject,
-} from "./vm-driver.ts";
+import { canConnect, newDataDir, processOf, specOf, type VmDriverSubject } from "./vm-driver.ts";
 
 const managerProgram = fileURLToPath(new URL("../support/manager-to-kill.ts", import.meta.url));
 

@@ -13,8 +13,9 @@ import {
   writeJournal,
 } from "../../src/drivers/shared/process-journal.ts";
 import type { VmDriver } from "../../src/ports/vm-driver.ts";
+import { isRunning } from "../support/is-running.ts";
 import { waitUntil } from "../support/wait-until.ts";
-import { isRunning, newDataDir, specOf, type VmDriverSubject } from "./vm-driver.ts";
+import { newDataDir, specOf, type VmDriverSubject } from "./vm-driver.ts";
 
 const managerProgram = fileURLToPath(new URL("../support/manager-to-kill.ts", import.meta.url));
 

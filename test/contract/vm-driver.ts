@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { chmod, lstat, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import type { RuntimeImage } from "../../src/core/runtime.ts";
 import type { VmSpec } from "../../src/core/vm.ts";
 import type { RunningVm, VmDriver } from "../../src/ports/vm-driver.ts";
+import { isRunning } from "../support/is-running.ts";
 import { RuntimeGuest } from "../support/runtime-guest.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
@@ -227,16 +228,6 @@ export function specOf(image: RuntimeImage, spec: Partial<VmSpec> = {}): VmSpec 
   const name = `fn-tested-${id.slice(0, 8)}`;
   const size = { vcpus: 1, memoryMib: 256 };
   return { id, name, functionId: randomUUID(), image, ...size, egress: "none", ...spec };
-}
-
-/** Whether a process runs; one of which only the exit status is left does not. */
-export function isRunning(pid: number): boolean {
-  try {
-    const line = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return !/^[ZX]/.test(line.slice(line.lastIndexOf(")") + 2));
-  } catch {
-    return false;
-  }
 }
 
 /** Waits until the only VM in `dataDir` has a process; resolves to the id of that. */

@@ -11,6 +11,7 @@ import { after, afterEach, describe, it } from "node:test";
 import { findCgroups, membersOf } from "../../src/drivers/shared/cgroup-host.ts";
 import type { VmLimits } from "../../src/drivers/shared/cgroup-limits.ts";
 import { type VmCgroup, VmCgroups } from "../../src/drivers/shared/cgroup.ts";
+import { isRunning } from "../support/is-running.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 const host = await findCgroups();
@@ -109,14 +110,4 @@ describe("the host's control groups", () => {
 async function folderOf(group: VmCgroup, file: string): Promise<string> {
   const folders = await group.folders;
   return folders.find((one) => existsSync(join(one, file))) ?? assert.fail(`no ${file}`);
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    // ESRCH: there is no such process.
-    return false;
-  }
 }

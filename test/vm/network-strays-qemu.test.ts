@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 
-import { isRunning } from "../contract/vm-driver.ts";
+import { isRunning } from "../support/is-running.ts";
 import { temporaryData, TestManager } from "../support/manager.ts";
 import { NetworkWorld } from "../support/network-world.ts";
 import { describeOnQemu } from "../support/vm-images.ts";

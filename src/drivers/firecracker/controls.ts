@@ -3,6 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { Socket } from "node:net";
 import { join } from "node:path";
 
+import { SharedTasks } from "../../lib/shared-tasks.ts";
 import type { AgentLine, VmmUse } from "../../ports/vm-driver.ts";
 import { within } from "../shared/time-limit.ts";
 import { connectTo, restrictSocket } from "../shared/unix-socket.ts";
@@ -31,7 +32,7 @@ const never = new AbortController().signal;
 /** The controls of a driver's VMs, each taken before its guest runs anything. */
 export class FirecrackerControls {
   readonly #controls = new Map<string, FirecrackerControl>();
-  readonly #asked = new Map<string, Promise<VmmUse["disk"]>>();
+  readonly #asked = new SharedTasks<VmmUse["disk"]>();
 
   /** Makes a VM by `calls`, and keeps control of it until it has ended. */
   async make(
@@ -64,11 +65,7 @@ export class FirecrackerControls {
     const control = this.#controls.get(vmId);
     if (control === undefined) return null;
     // A Firecracker that does not answer is asked once, and not cut off: it may still be wanted.
-    let asked = this.#asked.get(vmId);
-    if (asked === undefined) {
-      asked = askForDisk(control).finally(() => this.#asked.delete(vmId));
-      this.#asked.set(vmId, asked);
-    }
+    const asked = this.#asked.run(vmId, never, () => askForDisk(control));
     return within(reportLimitMs, asked);
   }
 

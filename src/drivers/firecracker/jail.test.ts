@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { text } from "node:stream/consumers";
 
+import { isRunning } from "../../../test/support/is-running.ts";
 import { waitUntil } from "../../../test/support/wait-until.ts";
 import { startChild } from "../../os/child-process.ts";
 import { descendantsOf } from "../shared/process-tree.ts";
@@ -84,16 +85,7 @@ describe("Firecracker's jail", () => {
       assert.equal((await stat(at("squashfs"))).ctimeMs, untouched.ctimeMs);
       process.kill(long.pid, "SIGKILL");
       await long.exited;
-      await waitUntil("nothing of it is left", async () => {
-        const left = await Promise.all(tree.map(isRunning));
-        return !left.includes(true);
-      });
+      await waitUntil("nothing of it is left", () => !tree.some(isRunning));
     },
   );
 });
-
-/** One of which only the exit status is left does not run. */
-async function isRunning(pid: number): Promise<boolean> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "State:\tZ");
-  return !/^State:\t[ZX]/m.test(status);
-}

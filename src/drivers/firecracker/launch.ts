@@ -35,9 +35,11 @@ export async function firecrackerLaunch(start: FirecrackerStart): Promise<VmLaun
   const { spec, place, from } = start;
   const { runFolder } = place;
   const paths = await filesOf(spec, from);
-  await runCommand(["mkfifo", "--mode=600", wakePipe(runFolder)]);
-  // Its user opens this one; nobody else can come to it.
-  await runCommand(["mkfifo", "--mode=666", join(runFolder, vmFiles.metrics)]);
+  await Promise.all([
+    runCommand(["mkfifo", "--mode=600", wakePipe(runFolder)]),
+    // Its user opens this one; nobody else can come to it.
+    runCommand(["mkfifo", "--mode=666", join(runFolder, vmFiles.metrics)]),
+  ]);
   await using undo = new AsyncDisposableStack();
   const input = undo.use(await open(wakePipe(runFolder), "r+"));
   const way = (await inJail(start, paths)) ?? (await outside(start, paths));

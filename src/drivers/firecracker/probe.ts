@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 
 import { messageOf } from "../../core/errors.ts";
+import { isBefore } from "../../lib/version-order.ts";
 import { findProgram } from "../../os/find-program.ts";
 import type { NetworkFacts } from "../../ports/network.ts";
 import type { VmProbe } from "../../ports/vm-driver.ts";
@@ -12,7 +13,7 @@ import { type ProbeImage, TrialTimeoutError } from "../shared/trial.ts";
 import { type VmUser, vmUser } from "../shared/vm-user.ts";
 import { isJailable, jailerOf } from "./jail.ts";
 import { tryGuest, tryJailedGuest } from "./trial.ts";
-import { faultsOf, formatVersion, isBefore, oldest, readVersion } from "./version.ts";
+import { faultsOf, formatVersion, oldest, readVersion } from "./version.ts";
 
 export interface FirecrackerProbeOptions {
   readonly dataDir: string;
@@ -109,19 +110,16 @@ async function examine(
 }
 
 /** Null where a guest starts outside of a jail. */
-async function whyNoGuest(
+function whyNoGuest(
   program: string,
   image: ProbeImage,
   users: VmUsers,
   { dataDir, trialLimitMs: limitMs }: FirecrackerProbeOptions,
 ): Promise<string | null> {
-  const stamps = await Promise.all([program, image.kernel, image.initramfs].map(stampOf));
-  const trial = { program, image, limitMs };
-  return new ProbeCache(dataDir)
-    .get("firecracker", [await hostBootId(), ...stamps, users], () =>
-      refusalOf(tryGuest(trial, userOf(users, 0))),
-    )
-    .catch(messageOf);
+  const files = [program, image.kernel, image.initramfs];
+  return refusalOf({ dataDir, question: "firecracker", files, also: users }, () =>
+    tryGuest({ program, image, limitMs }, userOf(users, 0)),
+  );
 }
 
 /** Where a VM's Firecracker is jailed. */
@@ -144,24 +142,42 @@ async function findJailer(
   const jailer = isNamed ? findProgram(named) : await jailerOf(program);
   if (jailer === null) return no(`${named ?? "Firecracker's jailer"} is not installed`);
   if (!(await isJailable(program))) return no(`"firecracker" is not in the name of ${program}`);
-  const stamps = await Promise.all([program, jailer, image.kernel, image.initramfs].map(stampOf));
-  const conditions = [await hostBootId(), ...stamps];
+  const files = [program, jailer, image.kernel, image.initramfs];
   const trial = { program, jailer, image, dataDir, limitMs, user: vmUser(0) };
-  const refusal = await new ProbeCache(dataDir)
-    .get("firecracker-jail", conditions, () => refusalOf(tryJailedGuest(trial)))
-    .catch(messageOf);
+  const refusal = await refusalOf({ dataDir, question: "firecracker-jail", files }, () =>
+    tryJailedGuest(trial),
+  );
   return refusal === null ? { jailer } : no(`no guest starts in one: ${refusal}`, true);
 }
 
-/** Resolves to why a trial failed, to be kept; rejects where there was only no time. */
-async function refusalOf(trial: Promise<void>): Promise<string | null> {
-  try {
-    await trial;
-    return null;
-  } catch (error) {
-    if (error instanceof TrialTimeoutError) throw error;
-    return messageOf(error);
-  }
+/** Under what the outcome of a trial is kept. */
+interface KeptTrial {
+  readonly dataDir: string;
+  readonly question: string;
+  /** It is tried again when one of them changes, */
+  readonly files: readonly string[];
+  /** or when this does. */
+  readonly also?: unknown;
+}
+
+/** Why a trial failed, or null. It is kept, unless there was only no time. */
+async function refusalOf(
+  { dataDir, question, files, also }: KeptTrial,
+  trial: () => Promise<void>,
+): Promise<string | null> {
+  const stamps = await Promise.all(files.map(stampOf));
+  const ask = async () => {
+    try {
+      await trial();
+      return null;
+    } catch (error) {
+      if (error instanceof TrialTimeoutError) throw error;
+      return messageOf(error);
+    }
+  };
+  return new ProbeCache(dataDir)
+    .get(question, [await hostBootId(), ...stamps, also], ask)
+    .catch(messageOf);
 }
 
 function unusable(reason: string, remedy: string): FirecrackerHost {

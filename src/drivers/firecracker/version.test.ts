@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
-import { faultsOf, isBefore, oldest, parseVersion } from "./version.ts";
+import { isBefore } from "../../lib/version-order.ts";
+import { faultsOf, oldest, parseVersion } from "./version.ts";
 
 describe("versions of Firecracker", () => {
   it("are read from what the program says of itself", () => {

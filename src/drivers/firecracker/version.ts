@@ -1,3 +1,4 @@
+import { isBefore } from "../../lib/version-order.ts";
 import { runCommand } from "../../os/run-command.ts";
 
 /** A released version, as its three numbers. */
@@ -31,14 +32,6 @@ export function parseVersion(text: string): FirecrackerVersion {
     throw new Error(`it does not say which version it is: ${text.trim().slice(0, 200)}`);
   }
   return [major, minor, patch];
-}
-
-export function isBefore(version: FirecrackerVersion, other: FirecrackerVersion): boolean {
-  for (const [index, number] of version.entries()) {
-    const against = other[index] ?? 0;
-    if (number !== against) return number < against;
-  }
-  return false;
 }
 
 export function formatVersion(version: FirecrackerVersion): string {

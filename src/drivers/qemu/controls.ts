@@ -1,5 +1,6 @@
 import { join } from "node:path";
 
+import { SharedTasks } from "../../lib/shared-tasks.ts";
 import type { VmmUse } from "../../ports/vm-driver.ts";
 import { restrictSocket } from "../shared/unix-socket.ts";
 import { within } from "../shared/time-limit.ts";
@@ -17,7 +18,7 @@ const diskLimitMs = 1_000;
  */
 export class QemuControls {
   readonly #connections = new Map<string, QmpConnection>();
-  readonly #asked = new Map<string, Promise<VmmUse["disk"]>>();
+  readonly #asked = new SharedTasks<VmmUse["disk"]>();
 
   /** Takes control of a VM until it has ended. */
   async hold(
@@ -46,11 +47,7 @@ export class QemuControls {
     const connection = this.of(vmId);
     if (connection === undefined) return null;
     // A QEMU that does not answer is asked once, and not cut off: it may still be wanted.
-    let asked = this.#asked.get(vmId);
-    if (asked === undefined) {
-      asked = askForDisk(connection).finally(() => this.#asked.delete(vmId));
-      this.#asked.set(vmId, asked);
-    }
+    const asked = this.#asked.run(vmId, never, () => askForDisk(connection));
     return within(diskLimitMs, asked);
   }
 }

@@ -9,8 +9,9 @@ const withTap = join(import.meta.dirname, "with-tap.pl");
 
 /**
  * Wraps `argv` so that it runs in the network namespace, with the namespace's tap open and the
- * descriptor's number in the place of `TAP_FD`; a program that `opensTap` by its name finds it free. It replaces itself by the program, so the process
- * id stays. Needs root; null is the manager's own namespace.
+ * descriptor's number in the place of `TAP_FD`; a program that `opensTap` by its name finds it free.
+ * It replaces itself by the program, so the process id stays. Needs root; null is the manager's own
+ * namespace.
  */
 export function entering(
   namespace: NetworkNamespace | null,
