@@ -105,14 +105,19 @@ export async function composeHost(): Promise<HostServices> {
   return { findings: findHost, whyNotFix: () => (isRoot ? null : "that takes root") };
 }
 
-async function findHost(): Promise<HostFinding[]> {
+async function findHost(archive?: string): Promise<HostFinding[]> {
+  const { checkFirecracker } = await import("./host/firecracker.ts");
   const { checkHost } = await import("./host/host-checks.ts");
   const { checkService } = await import("./host/service.ts");
   const { describeStep } = await import("./host/host-check.ts");
   const { hostView, takeStep } = await import("./host/this-host.ts");
   const view = hostView();
-  const service = await checkService(view, join(root, "firelet"));
-  return [...(await checkHost(view)), service].map(({ steps, advice = null, ...check }) => ({
+  const program = readConfig({}).firecrackerPath ?? "firecracker";
+  const more = [
+    await checkFirecracker(view, { program, archive: archive && resolve(archive) }),
+    await checkService(view, join(root, "firelet")),
+  ];
+  return [...(await checkHost(view)), ...more].map(({ steps, advice = null, ...check }) => ({
     ...check,
     steps: steps.map(describeStep),
     advice,

@@ -13,14 +13,32 @@ export interface HostCheck {
   readonly advice?: string;
 }
 
-/** One thing that is done to the host: a file that is written, or a program that is run. */
+/** One thing that is done to the host. */
 export type SetupStep =
   | { readonly write: string; readonly text: string }
-  | { readonly run: readonly [string, ...string[]] };
+  | { readonly run: readonly [string, ...string[]] }
+  | { readonly install: Release };
 
-/** The step as a person would type it. */
+/** Programs as their own project releases them: a gzipped tar archive. */
+export interface Release {
+  /** `Firecracker 1.16.1` */
+  readonly name: string;
+  /** The archive: an address, or the path of a file. */
+  readonly archive: string;
+  /** Of the archive, in hex. */
+  readonly sha256: string;
+  /** Where the programs go, absolute: the path of each in the archive. */
+  readonly programs: Readonly<Record<string, string>>;
+}
+
+/** The step as a person would type it, or do it. */
 export function describeStep(step: SetupStep): string {
   if ("run" in step) return step.run.join(" ");
+  if ("install" in step) {
+    const { name, archive, sha256, programs } = step.install;
+    const places = Object.keys(programs).join(", ");
+    return `install ${name} as ${places} from ${archive} (SHA-256 ${sha256})`;
+  }
   const lines = step.text.trimEnd().split("\n");
   return lines.length === 1 ? `echo "${lines[0]}" >${step.write}` : `write ${step.write}`;
 }
@@ -32,4 +50,6 @@ export interface HostView {
   /** The names in a folder; none where it cannot be read. */
   list(path: string): Promise<readonly string[]>;
   exists(path: string): Promise<boolean>;
+  /** What a program, by its path or its name on PATH, says to `--version`; null where it is not there. */
+  versionOf(program: string): Promise<string | null>;
 }

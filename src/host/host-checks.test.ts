@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
 import { describeStep, type HostView } from "./host-check.ts";
+import { checkFirecracker, firecrackerRelease } from "./firecracker.ts";
 import { checkHost } from "./host-checks.ts";
 import { checkService, serviceUnit } from "./service.ts";
 
@@ -32,6 +33,7 @@ function hostWith(other: Readonly<Record<string, string | undefined>> = {}): Hos
       Object.keys(files)
         .filter((path) => path.startsWith(`${folder}/`) && files[path] !== undefined)
         .map((path) => path.slice(folder.length + 1)),
+    versionOf: async (program) => files[`${program} --version`] ?? null,
   };
 }
 
@@ -121,6 +123,39 @@ describe("checkHost", () => {
       'echo "w /sys/kernel/mm/ksm/run - - - - 0" >/etc/tmpfiles.d/firelet.conf',
       'echo "0" >/sys/kernel/mm/ksm/run',
     ]);
+  });
+});
+
+function findFirecracker(other: Readonly<Record<string, string | undefined>>, places = {}) {
+  return checkFirecracker(hostWith(other), { program: "firecracker", ...places });
+}
+
+describe("checkFirecracker", () => {
+  it("takes a version without faults, and has people replace one that has some", async () => {
+    const good = await findFirecracker({
+      "firecracker --version": "Firecracker v1.16.1\n\nmore\n",
+    });
+    assert.deepEqual([good.state, good.found], ["good", "1.16.1"]);
+    for (const said of ["Firecracker v1.15.2", "some other program"]) {
+      const old = await findFirecracker({ "firecracker --version": said });
+      assert.deepEqual([old.state, old.steps], ["advice", []]);
+      assert.match(old.advice ?? "", /^Replace it with 1\.16\.1/);
+    }
+  });
+
+  it("would install the release, from where it is published or from a file", async () => {
+    const { archive, ...release } = firecrackerRelease;
+    const { steps } = await findFirecracker({});
+    assert.deepEqual(steps, [{ install: { archive, ...release } }]);
+    assert.match(describeStep(steps[0]!), /^install Firecracker 1\.16\.1 as \/usr\/local\/bin\//);
+    const { steps: own } = await findFirecracker({}, { archive: "/media/firecracker.tgz" });
+    assert.deepEqual(own, [{ install: { archive: "/media/firecracker.tgz", ...release } }]);
+  });
+
+  it("installs nothing without KVM, or where a setting names another place", async () => {
+    assert.deepEqual((await findFirecracker({ "/dev/kvm": undefined })).steps, []);
+    const named = await findFirecracker({}, { program: "/opt/firecracker" });
+    assert.deepEqual([named.steps, named.found], [[], "no /opt/firecracker"]);
   });
 });
 

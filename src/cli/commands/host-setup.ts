@@ -5,23 +5,32 @@ import { describeFinding } from "../host-findings.ts";
 import type { HostFinding } from "../machine.ts";
 import type { HostServices } from "./host.ts";
 
+interface SetupFlags {
+  readonly fix?: boolean;
+  readonly firecrackerArchive?: string;
+}
+
 export function hostSetup(cli: Cli, compose: () => Promise<HostServices>): Command {
   return new Command("setup")
     .description("Say what on this machine is not as VMs want it; with --fix, change that")
     .option("--fix", "do what is said to be done")
+    .option(
+      "--firecracker-archive <file>",
+      "install Firecracker from this file, which is checked as one that is downloaded",
+    )
     .addHelpText(
       "after",
       "\nChanges nothing without --fix, and what needs a decision not even then. The exit code is 1\nwhere something keeps VMs from running under KVM. More: docs/production.md",
     )
-    .action(async ({ fix = false }: { fix?: boolean }) => {
+    .action(async ({ fix = false, firecrackerArchive: archive }: SetupFlags) => {
       const host = await compose();
-      const found = await host.findings();
+      const found = await host.findings(archive);
       const open = found.filter(({ steps }) => steps.length > 0);
       if (!fix) return report(cli, found, open.length > 0);
       const why = host.whyNotFix();
       if (why !== null) throw new CliError(`Cannot set this machine up: ${why}`);
       for (const finding of open) await setUp(cli, finding);
-      report(cli, await host.findings(), false);
+      report(cli, await host.findings(archive), false);
     });
 }
 

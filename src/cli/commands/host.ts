@@ -5,8 +5,11 @@ import { hostSetup } from "./host-setup.ts";
 
 /** What the host commands compose. */
 export interface HostServices {
-  /** Looks at everything of this host that matters to VMs. */
-  findings(): Promise<readonly HostFinding[]>;
+  /**
+   * Looks at everything of this host that matters to VMs. Firecracker would be installed from
+   * `archive`, the path of its release; undefined is the one that it is published at.
+   */
+  findings(archive?: string): Promise<readonly HostFinding[]>;
   /** Why nothing can be changed from here; null where it can. */
   whyNotFix(): string | null;
 }
