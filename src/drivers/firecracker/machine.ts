@@ -45,7 +45,10 @@ const metricsCall: ApiCall = ["PUT", "/metrics", { metrics_path: vmFiles.metrics
 export const reportCall: ApiCall = ["PUT", "/actions", { action_type: "FlushMetrics" }];
 
 /** What makes the machine of a VM and starts it, in this order. */
-export function bootCalls({ name, vcpus, memoryMib }: VmSpec, tap: string): readonly ApiCall[] {
+export function bootCalls(
+  { name, vcpus, memoryMib }: Pick<VmSpec, "name" | "vcpus" | "memoryMib">,
+  tap: string,
+): readonly ApiCall[] {
   return [
     metricsCall,
     ["PUT", "/machine-config", { vcpu_count: vcpus, mem_size_mib: memoryMib }],
