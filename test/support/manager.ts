@@ -5,6 +5,7 @@ import { chmod, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FireletClient } from "../../src/client/client.ts";
+import { messageOf } from "../../src/core/errors.ts";
 import type { FunctionItem } from "../../src/api/functions.ts";
 import type { DriverKind } from "../../src/core/vm.ts";
 import { within } from "./network-world.ts";
@@ -28,7 +29,12 @@ export interface ManagerOptions {
   readonly port?: number;
   /** Settings beside those, as variables of its environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** How many times longer than usual it may take to start, and functions to be deployed; 1 unless given. */
+  readonly slowFactor?: number;
 }
+
+/** How long a manager may take to start, or a function to be deployed. */
+const usualLimitMs = 60_000;
 
 /**
  * Base snapshots that no test may come to would only take the processors from those that run.
@@ -45,10 +51,15 @@ export class TestManager {
   readonly #reach: Reach | undefined;
   readonly #output: () => string;
   readonly #removeData: boolean;
+  readonly #limitMs: number;
 
   private constructor(
     child: ChildProcess,
-    place: { url: string; reach: Reach | undefined; dataDir: string; removeData: boolean },
+    place: Pick<TestManager, "url" | "dataDir"> & {
+      readonly reach: Reach | undefined;
+      readonly removeData: boolean;
+      readonly limitMs: number;
+    },
     output: () => string,
   ) {
     this.#process = child;
@@ -56,6 +67,7 @@ export class TestManager {
     this.dataDir = place.dataDir;
     this.#reach = place.reach;
     this.#removeData = place.removeData;
+    this.#limitMs = place.limitMs;
     this.#output = output;
     this.client = new FireletClient(place.url);
   }
@@ -78,14 +90,15 @@ export class TestManager {
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (text: string) => (output += text));
     }
-    const { url, reach } = await listening(child, () => output, options.namespace).catch(
+    const limitMs = usualLimitMs * (options.slowFactor ?? 1);
+    const { url, reach } = await listening(child, () => output, options.namespace, limitMs).catch(
       (error: unknown) => {
         child.kill("SIGKILL");
-        throw error;
+        throw new Error(`No manager: ${messageOf(error)}; it said: ${output}`, { cause: error });
       },
     );
     if (options.watched !== false) await watchAnswers(url);
-    const place = { url, reach, dataDir, removeData: options.dataDir === undefined };
+    const place = { url, reach, dataDir, removeData: options.dataDir === undefined, limitMs };
     return new TestManager(child, place, () => output);
   }
 
@@ -125,14 +138,14 @@ export class TestManager {
   /** Creates a function and waits until its deploy has ended, well or not. */
   async deploy(
     request: Parameters<FireletClient["createFunction"]>[0],
-    limitMs = 60_000,
+    limitMs = this.#limitMs,
   ): Promise<FunctionItem> {
     const { id } = await this.client.createFunction(request);
     return this.settled(id, limitMs);
   }
 
   /** Waits until the newest revision of a function serves, or its deploy has failed. */
-  async settled(id: string, limitMs = 60_000): Promise<FunctionItem> {
+  async settled(id: string, limitMs = this.#limitMs): Promise<FunctionItem> {
     let item = await this.client.getFunction(id);
     await waitUntil(
       `function ${item.name} settles`,
@@ -169,6 +182,7 @@ async function listening(
   child: ChildProcess,
   output: () => string,
   namespace: string | undefined,
+  limitMs: number,
 ): Promise<{ url: string; reach: Reach | undefined }> {
   let url: string | undefined;
   let reach: Reach | undefined;
@@ -182,7 +196,7 @@ async function listening(
       url = reach === undefined ? said : `http://127.0.0.1:${reach.port}`;
       return isHealthy(url);
     },
-    60_000,
+    limitMs,
   );
   return { url: url ?? "", reach };
 }
