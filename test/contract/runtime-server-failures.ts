@@ -23,7 +23,7 @@ export function failureCases(suite: SuiteContext): void {
   for (const name of ["exit", "exitHard", "unhandled", "recursion"] as const) {
     it(`lets the other invocations go on when one fails by "${name}"`, async () => {
       await suite.guest.deploy(suite.cases.programs.sleep);
-      const other = suite.guest.ask({ ms: 500 * suite.slowFactor });
+      const other = suite.guest.ask({ ms: 250 * suite.slowFactor });
       // On another connection, the new code may overtake it.
       await suite.guest.untilInFlight(1);
       await suite.guest.deploy(suite.cases.failures[name]);

@@ -94,15 +94,6 @@ export function vmDriverSuite(subject: VmDriverSubject): void {
       assert.equal(await canConnect(vm), false);
     });
 
-    it("keeps what it knows of a VM from other users", async () => {
-      const vm = await boot();
-      const folder = join(dataDir, "vms", vm.id);
-      for (const name of ["spec.json", "process.json", "console.log"]) {
-        assert.equal((await stat(join(folder, name))).mode & 0o777, 0o600, name);
-      }
-      assert.equal((await stat(join(folder, "run"))).mode & 0o777, 0o700);
-    });
-
     it("destroys a VM again, an absent one, and one that is no name for a folder", async () => {
       const vm = await boot();
       await Promise.all([driver.destroy(vm.id), driver.destroy(vm.id)]);
@@ -113,7 +104,7 @@ export function vmDriverSuite(subject: VmDriverSubject): void {
       await assertNothingLeft([vm.pid]);
     });
 
-    it("boots two VMs at once, at different addresses and as different users", async () => {
+    it("boots two VMs at once, at different addresses, as different users and kept from others", async () => {
       const vms = await Promise.all([boot(), boot()]);
       assert.equal(new Set(vms.map((vm) => vm.address.host)).size, 2);
       assert.equal(new Set(vms.map((vm) => vm.pid)).size, 2);
@@ -122,17 +113,20 @@ export function vmDriverSuite(subject: VmDriverSubject): void {
       assert.equal(new Set(users).size, own ? 2 : 1, users.join());
       assert.equal(users.includes(0), false);
       assert.deepEqual([...(await driver.list())].toSorted(), vms.map((vm) => vm.id).toSorted());
+      for (const { id } of vms) {
+        const folder = join(dataDir, "vms", id);
+        for (const name of ["spec.json", "process.json", "console.log"]) {
+          assert.equal((await stat(join(folder, name))).mode & 0o777, 0o600, name);
+        }
+        assert.equal((await stat(join(folder, "run"))).mode & 0o777, 0o700);
+      }
     });
 
-    it("refuses the id of a VM that runs, and leaves that one alone", async () => {
+    it("refuses the id of a VM that runs, and notices when that one is killed from outside", async () => {
       const vm = await boot();
       await assert.rejects(boot({ id: vm.id }), { code: "vm_start_failed", message: /id/ });
       assert.ok(isRunning(vm.pid));
       assert.equal(await canConnect(vm), true);
-    });
-
-    it("notices when a VM is killed from outside", async () => {
-      const vm = await boot();
       process.kill(vm.pid, "SIGKILL");
       const exit = await vm.exited;
       assert.equal(exit.signal, "SIGKILL");

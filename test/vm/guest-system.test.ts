@@ -49,12 +49,18 @@ describe("the system in a VM", { skip }, async () => {
   const python = images["python"];
   assert.ok(python);
   let dataDir = "";
+  /** A VM for the tests that leave it as good as new. */
+  let shared: Awaited<ReturnType<typeof start>>;
   before(async () => {
     dataDir = await newDataDir();
+    shared = await start();
   });
-  after(() => rm(dataDir, { recursive: true }));
+  after(async () => {
+    await shared?.guest.stop();
+    await rm(dataDir, { recursive: true });
+  });
 
-  const start = async (t: TestContext, image: VmImage = python) => {
+  const start = async (image: VmImage = python) => {
     const driver = new QemuDriver({ dataDir, network: userNetwork() });
     const vm = await driver.boot(specOf(image), AbortSignal.timeout(120_000));
     const server = {
@@ -63,7 +69,6 @@ describe("the system in a VM", { skip }, async () => {
       stop: () => driver.destroy(vm.id),
     };
     const guest = new RuntimeGuest(server, 8);
-    t.after(() => guest.stop());
     await guest.adopt();
     await guest.deploy({ code });
     const run = (command: string): Promise<string> => guest.ask({ run: command });
@@ -73,9 +78,14 @@ describe("the system in a VM", { skip }, async () => {
       Buffer.from(await guest.ask({ channel: seconds }), "hex");
     return { vm, guest, run, tell, hear };
   };
+  const startFor = async (t: TestContext, image?: VmImage) => {
+    const own = await start(image);
+    t.after(() => own.guest.stop());
+    return own;
+  };
 
-  it("runs functions as an unprivileged user, on a file system of their own", async (t) => {
-    const { run } = await start(t);
+  it("runs functions as an unprivileged user, on a file system of their own", async () => {
+    const { run } = shared;
     const status = await run("id -un; cat /proc/self/status; cat /proc/mounts");
     assert.match(status, /^function$/m);
     assert.match(status, /^CapEff:\t0+$/m);
@@ -87,8 +97,8 @@ describe("the system in a VM", { skip }, async () => {
     assert.match(await run("hostname"), /^fn-/);
   });
 
-  it("has the service command and the log of the specification's troubleshooting", async (t) => {
-    const { run } = await start(t);
+  it("has the service command and the log of the specification's troubleshooting", async () => {
+    const { run } = shared;
     assert.equal(await run("rc-service runtime-server status"), " * status: started\n");
     assert.match(
       await run("rc-service runtime-server stop 2>&1; echo $?"),
@@ -99,8 +109,8 @@ describe("the system in a VM", { skip }, async () => {
     assert.equal(await run(log), "runtime-server: listening on 0.0.0.0:3000\n");
   });
 
-  it("keeps two files of a mebibyte of what a function prints, and no more", async (t) => {
-    const { guest, run } = await start(t);
+  it("keeps two files of a mebibyte of what a function prints, and no more", async () => {
+    const { guest, run } = shared;
     const size = async () => Number(await run("cat /var/log/runtime-server.log* | wc -c"));
     await guest.ask({ print: 2_200_000 }, { timeoutMs: 120_000 });
     assert.ok((await size()) > 1_000_000, "it keeps what was printed last");
@@ -110,15 +120,15 @@ describe("the system in a VM", { skip }, async () => {
   });
 
   it("powers off when the runtime server ends, and says why", async (t) => {
-    const { vm, guest } = await start(t);
+    const { vm, guest } = await startFor(t);
     await assert.rejects(guest.ask({ run: "kill -9 $PPID; sleep 30" }));
     await vm.exited;
     const reason = "init: The runtime server ended by signal 9: powering off";
     await guest.untilOnConsole(reason);
   });
 
-  it("takes on the clock, the name and the entropy that it is told, and passes the message on", async (t) => {
-    const { guest, run, tell, hear } = await start(t);
+  it("takes on the clock, the name and the entropy that it is told, and passes the message on", async () => {
+    const { guest, run, tell, hear } = shared;
     for (const instance of ["fn-a-rather-long-name-550e8400-12", "fn-x-550e8400"]) {
       const message = wakeMessage({ now: new Date(), instance, token: guest.token });
       await tell(message);
@@ -131,8 +141,8 @@ describe("the system in a VM", { skip }, async () => {
     assert.doesNotMatch(await guest.server.readConsole(), /wake:/);
   });
 
-  it("has the time that it is told to 50 ms", async (t) => {
-    const { guest, tell } = await start(t);
+  it("has the time that it is told to 50 ms", async () => {
+    const { guest, tell } = shared;
     const target = Date.UTC(2031, 1, 3);
     const errorMs = async (): Promise<number> => {
       const toldAt = performance.now();
@@ -150,8 +160,8 @@ describe("the system in a VM", { skip }, async () => {
     assert.ok(Math.min(...errors) < 50, `off by ${errors.join(", ")} ms`);
   });
 
-  it("takes a message in any number of parts, and passes on only what it is asked to", async (t) => {
-    const { guest, tell, hear } = await start(t);
+  it("takes a message in any number of parts, and passes on only what it is asked to", async () => {
+    const { guest, tell, hear } = shared;
     const wake = (instance: string) =>
       Buffer.from(wakeMessage({ now: new Date(), instance, token: guest.token }));
     await tell(clockMessage(new Date()));
@@ -176,7 +186,7 @@ describe("the system in a VM", { skip }, async () => {
   });
 
   it("survives garbage on its wake channel, and so does its neighbour", async (t) => {
-    const [one, other] = await Promise.all([start(t), start(t)]);
+    const [one, other] = [await startFor(t), shared];
     await one.tell(randomBytes(50_003));
     await one.guest.untilOnConsole("wake: Cannot");
     assert.match(await one.run("pidof wake"), /^\d+\n$/);
@@ -185,8 +195,8 @@ describe("the system in a VM", { skip }, async () => {
     assert.deepEqual(await other.hear(), Buffer.from(message));
   });
 
-  it("lets no function at the devices of wake channel and agent, nor write to its FIFO", async (t) => {
-    const { run } = await start(t);
+  it("lets no function at the devices of wake channel and agent, nor write to its FIFO", async () => {
+    const { run } = shared;
     const devices = (await run("ls /dev/ttyS0 /dev/vport*")).trim().split("\n");
     assert.equal(devices.length, 3, devices.join());
     for (const device of [...devices, "/dev/console"]) {
@@ -200,7 +210,7 @@ describe("the system in a VM", { skip }, async () => {
   });
 
   it("ends soon when a function takes all memory, and says so", async (t) => {
-    const { vm, guest } = await start(t);
+    const { vm, guest } = await startFor(t);
     const started = performance.now();
     await assert.rejects(guest.ask({}, { timeoutMs: 60_000 }));
     await vm.exited;
@@ -215,7 +225,7 @@ describe("the system in a VM", { skip }, async () => {
     const rootfs = join(folder.path, "mine.ext4");
     await runCommand(["unsquashfs", "-quiet", "-no-progress", "-dest", tree, python.rootfs]);
     await runCommand(["mkfs.ext4", "-q", "-d", tree, rootfs, "256M"]);
-    const { run } = await start(t, { ...python, rootfs });
+    const { run } = await startFor(t, { ...python, rootfs });
     assert.match(await run("touch ~/file && cat /proc/mounts"), /^overlay \/ overlay rw,/m);
   });
 });

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 
 import { QemuDriver } from "../../src/drivers/qemu/driver.ts";
+import type { VmImage } from "../../src/core/runtime.ts";
+import type { RunningVm } from "../../src/ports/vm-driver.ts";
 import { newDataDir, specOf, vmDriverSuite } from "../contract/vm-driver.ts";
 import { snapshotSuite } from "../contract/vm-driver-snapshots.ts";
 import { strayVmSuite } from "../contract/vm-driver-strays.ts";
@@ -42,34 +44,51 @@ describe("VM driver on real microVMs", { skip }, async () => {
 
   describe("QEMU driver", () => {
     let dataDir = "";
+    let driver: QemuDriver;
     before(async () => {
       dataDir = await newDataDir();
+      driver = new QemuDriver({ dataDir, network: userNetwork() });
     });
     after(() => rm(dataDir, { recursive: true }));
-    const boot = (image = node) =>
-      new QemuDriver({ dataDir, network: userNetwork() }).boot(
-        specOf(image),
-        AbortSignal.timeout(60_000),
-      );
+    const boot = (image: VmImage) => driver.boot(specOf(image), AbortSignal.timeout(60_000));
 
-    it("starts its VMM without privileges, in QEMU's sandbox, with a control socket of its own", async () => {
-      const driver = new QemuDriver({ dataDir, network: userNetwork() });
-      const vm = await driver.boot(specOf(node), AbortSignal.timeout(60_000));
-      const status = await readFile(`/proc/${vm.pid}/status`, "utf8");
-      assert.match(status, /^CapEff:\t0+$/m);
-      assert.match(status, /^NoNewPrivs:\t1$/m);
-      assert.match(status, /^Seccomp:\t2$/m);
-      const socket = await stat(join(dataDir, "vms", vm.id, "run/qmp.sock"));
-      assert.equal(socket.mode & 0o777, 0o600);
-      await driver.destroy(vm.id);
-    });
+    describe("with an image in a folder that only the manager can pass through", () => {
+      let vm: RunningVm;
+      before(async () => {
+        const image = { ...node, rootfs: join(folder, "closed") };
+        await copyFile(node.rootfs, image.rootfs);
+        vm = await boot(image);
+      });
+      after(() => driver.destroy(vm.id));
 
-    it("boots an image in folders that only the manager can pass through", async () => {
-      const image = { ...node, rootfs: join(folder, "closed") };
-      await copyFile(node.rootfs, image.rootfs);
-      const driver = new QemuDriver({ dataDir, network: userNetwork() });
-      const vm = await driver.boot(specOf(image), AbortSignal.timeout(60_000));
-      await driver.destroy(vm.id);
+      it("starts its VMM without privileges, in QEMU's sandbox, with a control socket of its own", async () => {
+        const status = await readFile(`/proc/${vm.pid}/status`, "utf8");
+        assert.match(status, /^CapEff:\t0+$/m);
+        assert.match(status, /^NoNewPrivs:\t1$/m);
+        assert.match(status, /^Seccomp:\t2$/m);
+        const socket = await stat(join(dataDir, "vms", vm.id, "run/qmp.sock"));
+        assert.equal(socket.mode & 0o777, 0o600);
+      });
+
+      it("gives the guest a clock that is right and keeps time", async () => {
+        const stop = () => driver.destroy(vm.id);
+        const guest = new RuntimeGuest({ ...vm, stop, readConsole: async () => "" }, 8);
+        await guest.adopt();
+        await guest.deploy({
+          code: `async function handler({ ms }) {
+            const start = performance.now();
+            await new Promise((resolve) => setTimeout(resolve, ms));
+            return { passedMs: performance.now() - start, now: Date.now() };
+          }`,
+        });
+        await guest.ask({ ms: 0 });
+        const start = performance.now();
+        const reply = await guest.ask({ ms: 2_000 });
+        const passedMs = performance.now() - start;
+        // The call itself takes longer on the host; a clock that is off by a factor would not pass.
+        assert.ok(reply.passedMs > 0.9 * passedMs && reply.passedMs < 1.01 * passedMs);
+        assert.ok(Math.abs(reply.now - Date.now()) < 2_000, `${reply.now} is not ${Date.now()}`);
+      });
     });
 
     it("says what QEMU has against a kernel, and that an image is not there", async () => {
@@ -93,29 +112,6 @@ describe("VM driver on real microVMs", { skip }, async () => {
       assert.equal(probe.accelerator, "tcg");
       assert.equal(probe.isolation, "emulated");
       assert.match(probe.notes.join("\n"), /QEMU promises no guest isolation/);
-    });
-
-    it("gives the guest a clock that is right and keeps time", async () => {
-      const driver = new QemuDriver({ dataDir, network: userNetwork() });
-      const { id, address } = await driver.boot(specOf(node), AbortSignal.timeout(60_000));
-      const stop = () => driver.destroy(id);
-      const guest = new RuntimeGuest({ address, stop, readConsole: async () => "" }, 8);
-      await guest.adopt();
-      await guest.deploy({
-        code: `async function handler({ ms }) {
-          const start = performance.now();
-          await new Promise((resolve) => setTimeout(resolve, ms));
-          return { passedMs: performance.now() - start, now: Date.now() };
-        }`,
-      });
-      await guest.ask({ ms: 0 });
-      const start = performance.now();
-      const reply = await guest.ask({ ms: 2_000 });
-      const passedMs = performance.now() - start;
-      // The call itself takes longer on the host; a clock that is off by a factor would not pass.
-      assert.ok(reply.passedMs > 0.9 * passedMs && reply.passedMs < 1.01 * passedMs);
-      assert.ok(Math.abs(reply.now - Date.now()) < 2_000, `${reply.now} is not ${Date.now()}`);
-      await guest.stop();
     });
   });
 });

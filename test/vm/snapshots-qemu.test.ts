@@ -138,12 +138,12 @@ await describeOnQemu((images) => {
       assert.deepEqual(names.toSorted(), ["", "-2", "-3"]);
     });
 
-    it("reloads every second for 30 s under load without a failed or a mixed reply", async () => {
+    it("reloads twice a second for 10 s under load without a failed or a mixed reply", async () => {
       const name = "reloaded";
       const code = sayRevision(1);
       const env = { REVISION: "1" };
       const { id } = await manager.deploy({ name, runtime: "node", code, env, max_vms: 2 });
-      const until = performance.now() + 30_000;
+      const until = performance.now() + 10_000;
       const seen = new Set<number>();
       let calls = 0;
       const load = async () => {
@@ -160,15 +160,15 @@ await describeOnQemu((images) => {
         for (let revision = 2; performance.now() < until; revision += 1) {
           const changes = { code: sayRevision(revision), env: { REVISION: String(revision) } };
           await manager.client.updateFunction(id, changes);
-          await passTime(1_000);
+          await passTime(500);
         }
       };
       await Promise.all([reload(), load(), load(), load(), load()]);
       const { revision, last_error } = await manager.settled(id);
       assert.equal(last_error, null);
-      assert.ok(revision >= 20, `${revision} revisions`);
+      assert.ok(revision >= 8, `${revision} revisions`);
       assert.ok(seen.size >= 0.8 * revision, `${seen.size} of ${revision} revisions were seen`);
-      assert.ok(calls > 200, `${calls} calls`);
+      assert.ok(calls > 80, `${calls} calls`);
     });
 
     it("gives a function more memory under load without a failed reply", async () => {

@@ -1,26 +1,23 @@
 import { rm } from "node:fs/promises";
 import { after, describe } from "node:test";
 import { QemuDriver } from "../../src/drivers/qemu/driver.ts";
-import { nodeCases } from "../contract/runtime-cases-node.ts";
-import { pythonCases } from "../contract/runtime-cases-python.ts";
-import { runtimeServerSuite } from "../contract/runtime-server.ts";
 import { newDataDir, specOf } from "../contract/vm-driver.ts";
-import { vmImages } from "../support/vm-images.ts";
+import { runtimeServerSuite, type RuntimeSubject } from "../contract/runtime-server.ts";
 import { userNetwork } from "../support/networks.ts";
+import { vmImages } from "../support/vm-images.ts";
 
-const { images, skip } = await vmImages("node", "python");
-
-describe("runtime servers in real microVMs", { skip }, async () => {
-  if (images === null) return;
-  const dataDir = await newDataDir();
-  after(() => rm(dataDir, { recursive: true }));
-  const driver = new QemuDriver({ dataDir, network: userNetwork() });
-  for (const [runtime, cases] of [
-    ["node", nodeCases],
-    ["python", pythonCases],
-  ] as const) {
-    const image = images[runtime];
-    if (image === undefined) throw new Error(`There is no ${runtime} image`);
+/** Holds the runtime server in our image of `runtime` to the protocol, in a microVM. */
+export async function runtimeServerInVm({
+  runtime,
+  cases,
+}: Pick<RuntimeSubject, "runtime" | "cases">): Promise<void> {
+  const { images, skip } = await vmImages(runtime);
+  describe("a runtime server in a real microVM", { skip }, async () => {
+    const image = images?.[runtime];
+    if (image === undefined) return;
+    const dataDir = await newDataDir();
+    after(() => rm(dataDir, { recursive: true }));
+    const driver = new QemuDriver({ dataDir, network: userNetwork() });
     runtimeServerSuite({
       runtime,
       label: `${runtime} in a microVM`,
@@ -38,5 +35,5 @@ describe("runtime servers in real microVMs", { skip }, async () => {
         };
       },
     });
-  }
-});
+  });
+}
