@@ -12,7 +12,7 @@ export interface WakeDeps {
 /** How long a clone may take to confirm, what its code does after a restore included. */
 const confirmLimitMs = 20_000;
 
-/** How late a clone's clock may be; 50 ms are promised. */
+/** How late or early a clone's clock may be; 50 ms are promised. */
 const clockToleranceMs = 45;
 
 /** How often it is corrected: on a busy host many a message takes longer than that. */
@@ -55,11 +55,18 @@ export async function wakeServer(
   const connection = runtimeClient.connect(vm.address);
   try {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(confirmLimitMs)]);
-    const confirm = () => unlessGone(vm, instance, connection.confirm(wake, limit));
+    /** By how much the clone's clock is late at most: the answer's way here is in it. */
+    const confirm = async () => {
+      const guestTime = await unlessGone(vm, instance, connection.confirm(wake, limit));
+      return clock.now().getTime() - guestTime.getTime();
+    };
+    let latenessMs = await confirm();
     // The message itself may have taken too long: a guest that just came up is slow.
-    for (let corrections = 0; !isRight(await confirm(), clock); corrections += 1) {
+    for (let leadMs = 0, corrections = 0; !isRight(latenessMs); corrections += 1) {
       if (corrections === clockCorrections) throw new WrongClockError(instance);
-      await snapshots.tell(vm.id, runtimeClient.clock(clock.now()));
+      await snapshots.tell(vm.id, runtimeClient.clock(timeIn(leadMs, clock)));
+      latenessMs = await confirm();
+      leadMs = leadFor(leadMs + latenessMs);
     }
     return connection;
   } catch (error) {
@@ -68,9 +75,21 @@ export async function wakeServer(
   }
 }
 
-/** Whether a clock that was read a moment ago is right; that moment counts as part of its error. */
-function isRight(guestTime: Date, clock: Clock): boolean {
-  return Math.abs(clock.now().getTime() - guestTime.getTime()) <= clockToleranceMs;
+function isRight(latenessMs: number): boolean {
+  return Math.abs(latenessMs) <= clockToleranceMs;
+}
+
+/**
+ * By how much the next message is dated ahead, where the last took `roundTripMs` there and back.
+ * Half of that, as NTP reckons (RFC 5905, section 8); never more than a clock may be early, should
+ * the next one be there at once.
+ */
+function leadFor(roundTripMs: number): number {
+  return Math.min(clockToleranceMs, Math.max(0, Math.round(roundTripMs / 2)));
+}
+
+function timeIn(ms: number, clock: Clock): Date {
+  return new Date(clock.now().getTime() + ms);
 }
 
 /** Waits for what a guest is asked; rejects with `vm_start_failed` where its VM ends first. */

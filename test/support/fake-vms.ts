@@ -176,11 +176,11 @@ export class FakeVms implements VmDriver, RuntimeClient {
     return new Uint8Array();
   }
 
-  wake(): Uint8Array {
+  wake(_wake: Wake): Uint8Array {
     return new Uint8Array();
   }
 
-  clock(): Uint8Array {
+  clock(_now: Date): Uint8Array {
     this.clockMessages += 1;
     return new Uint8Array();
   }
