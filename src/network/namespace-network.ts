@@ -12,7 +12,7 @@ import { NameServer } from "./name-server/name-server.ts";
 import type { NameClient } from "./name-server/responder.ts";
 import type { UpstreamServer } from "./name-server/upstream.ts";
 import { loadRules } from "./nft.ts";
-import { listNamespaces, removeSlot } from "./slot-commands.ts";
+import { listNamespaces, makeGateway, removeGateway, removeSlot } from "./slot-commands.ts";
 import { firstPolicy, SlotLease } from "./slot-lease.ts";
 import { SlotPool } from "./slot-pool.ts";
 import { slotRules } from "./slot-rules.ts";
@@ -141,7 +141,9 @@ export class NamespaceNetwork implements VmNetwork, AsyncDisposable {
     }
     if (this.#options.egress !== "none") await this.#letForward();
     this.#undo.defer(() => loadRules(noHostRules(this.#plan.tag), null));
+    this.#undo.defer(() => removeGateway(this.#plan));
     this.#undo.defer(() => this.#pool.close());
+    await makeGateway(this.#plan);
     await loadRules(
       hostRules({
         tag: this.#plan.tag,
@@ -165,7 +167,6 @@ export class NamespaceNetwork implements VmNetwork, AsyncDisposable {
     this.#options.log.info({ setting: "net.ipv4.ip_forward" }, "IPv4 forwarding turned on");
   }
 
-  /** Its address is on the host's end of each slot's cable, so there has to be a slot first. */
   async #serveNames(): Promise<void> {
     const { nameServers, log } = this.#options;
     const server = await NameServer.open({

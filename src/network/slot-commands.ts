@@ -1,12 +1,45 @@
 import { runCommand } from "../os/run-command.ts";
 import { loadRules, within } from "./nft.ts";
-import { inside, namespacePath, type Slot } from "./slot.ts";
+import {
+  gatewayLink,
+  gatewayOf,
+  inside,
+  linkMac,
+  namespacePath,
+  type Slot,
+  type SlotPlan,
+} from "./slot.ts";
 
 const limitMs = 10_000;
 
 /** The address of a slot is that of something else on this host. */
 export class SlotTakenError extends Error {
   override readonly name = "SlotTakenError";
+}
+
+/**
+ * Gives this host the gateway's address, in place of what an earlier manager left of it. On a link
+ * of its own and not on those of the slots: Chromium, for one, drops all its connections whenever an
+ * address of its host comes or goes, and VMs come and go all the time.
+ */
+export async function makeGateway(plan: SlotPlan): Promise<void> {
+  const link = gatewayLink(plan);
+  await removeGateway(plan);
+  await ipBatch(
+    [],
+    [
+      // Nobody opens this tap; unlike a dummy, it takes no kernel module that slots do not take.
+      `tuntap add dev ${link} mode tap`,
+      `link set ${link} addrgenmode none`,
+      `address add ${gatewayOf(plan)}/32 dev ${link}`,
+      `link set ${link} up`,
+    ],
+  );
+}
+
+/** Takes the gateway's address away from this host. Repeatable. */
+export async function removeGateway(plan: SlotPlan): Promise<void> {
+  await runUnlessAbsent(["ip", "link", "delete", "dev", gatewayLink(plan)]);
 }
 
 /**
@@ -17,7 +50,7 @@ export async function makeSlot(slot: Slot, gateway: string, rules: string): Prom
   const path = namespacePath(slot);
   await run(["ip", "netns", "add", slot.namespace]);
   try {
-    await ipBatch([], hostSide(slot, gateway));
+    await ipBatch([], hostSide(slot));
     await claim(slot, gateway);
     await run(within(path, ["sysctl", "-q", "-w", ...kernelSettings]));
     await ipBatch(["-n", slot.namespace], guestSide(slot, gateway));
@@ -61,12 +94,15 @@ const kernelSettings = [
   "net.ipv6.conf.default.disable_ipv6=1",
 ];
 
-function hostSide({ namespace, link }: Slot, gateway: string): string[] {
+/** Neither end of a cable has to ask who is at the other: hosts answer for other links' addresses or not. */
+function hostSide({ namespace, link, address }: Slot): string[] {
+  const { uplink, uplinkMac } = inside;
+  const peer = `peer name ${uplink} address ${uplinkMac} netns ${namespace}`;
   return [
-    `link add ${link} type veth peer name ${inside.uplink} netns ${namespace}`,
+    `link add ${link} address ${linkMac} type veth ${peer}`,
     `link set ${link} addrgenmode none`,
-    `address add ${gateway}/32 dev ${link}`,
     `link set ${link} up`,
+    `neighbour add ${address} lladdr ${uplinkMac} dev ${link}`,
   ];
 }
 
@@ -76,6 +112,7 @@ function guestSide({ address }: Slot, gateway: string): string[] {
     "link set lo up",
     `address add ${address}/32 dev ${uplink}`,
     `link set ${uplink} up`,
+    `neighbour add ${gateway} lladdr ${linkMac} dev ${uplink}`,
     `route add ${gateway}/32 dev ${uplink}`,
     `route add default via ${gateway} dev ${uplink}`,
     `tuntap add dev ${tap} mode tap vnet_hdr`,

@@ -44,6 +44,11 @@ export function linkPrefix(tag: string): string {
   return `fl${tag.slice(0, 6)}-`;
 }
 
+/** The host's link that has the gateway's address; at most 15 characters. */
+export function gatewayLink({ tag }: SlotPlan): string {
+  return `${linkPrefix(tag)}gw`;
+}
+
 /** The place in the range that a namespace's name tells; undefined where it is not one of ours. */
 export function indexOfNamespace({ tag }: SlotPlan, namespace: string): number | undefined {
   const [, index] = new RegExp(`^firelet-${tag}-(\\d{1,8})$`).exec(namespace) ?? [];
@@ -59,10 +64,14 @@ export function namespacePath({ namespace }: Slot): string {
   return `${namespaceFolder}/${namespace}`;
 }
 
+/** The hardware address of the host's end of each cable. */
+export const linkMac = "02:fc:00:00:01:01";
+
 /** The same in every namespace, so that a clone finds what its template had. */
 export const inside = {
   /** The namespace's end of the cable. */
   uplink: "up0",
+  uplinkMac: "02:fc:00:00:01:02",
   tap: "tap0",
   tapAddress: tapGuest.gateway,
   tapMac: "02:fc:00:00:00:01",

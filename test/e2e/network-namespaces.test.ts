@@ -172,6 +172,13 @@ describe("namespaces of VMs", { skip: isRoot ? false : "namespaces need root" },
     assert.deepEqual(refusedConnections, []);
   });
 
+  it("gives its host no address for a guest, and takes none away", async () => {
+    const addresses = await networks.addresses();
+    assert.ok(addresses.includes("198.18.0.1"), addresses.join());
+    await held.acquire("passing", "internet");
+    assert.deepEqual(await networks.addresses(), addresses);
+  });
+
   it("shares a host with the networks of other managers, address by address", async () => {
     await using otherFolder = await temporaryFolder();
     const options = { dataDir: otherFolder.path, bandwidthMbit: 0 };
@@ -196,7 +203,8 @@ describe("namespaces of VMs", { skip: isRoot ? false : "namespaces need root" },
       assert.ok(left.links.length >= 3 && left.tables.includes("firelet_"), JSON.stringify(left));
       held = await HeldNetwork.open(networks.host, { dataDir: folder.path, bandwidthMbit: 0 });
       await waitUntil("only those that are ready are there", async () => {
-        return (await networks.traces()).links.length === 2;
+        // And the gateway's.
+        return (await networks.traces()).links.length === 2 + 1;
       });
       await held.close();
       assert.deepEqual(await networks.traces(), { links: [], tables: "" });

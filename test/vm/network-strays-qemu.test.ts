@@ -10,7 +10,8 @@ import { waitUntil } from "../support/wait-until.ts";
 
 /** As many as VMs start in half a minute; FIRELET_STRAY_VMS asks for another number. */
 const vms = Number(process.env["FIRELET_STRAY_VMS"] ?? 20);
-const ready = 8;
+/** Of the networks that are ready, and of the gateway. */
+const readyLinks = 9;
 const isRoot = process.geteuid?.() === 0;
 
 await describeOnQemu((images) => {
@@ -67,7 +68,7 @@ await describeOnQemu((images) => {
         manager = await start();
         for (const { pid } of items) assert.ok(!isRunning(pid ?? 0), `process ${pid}`);
         await waitUntil("only the networks that are ready are there", async () => {
-          return (await networks.traces()).links.length === ready;
+          return (await networks.traces()).links.length === readyLinks;
         });
         assert.equal((await networks.traces()).tables.split("\n").length, 1);
         assert.equal((await manager.client.invokeFunction(id, { seconds: 0 })).response, 1);

@@ -86,24 +86,24 @@ await describeOnQemu((images) => {
       await waitUntil("all see it", () => viewers.every(({ frames }) => frames.length > 0));
       const rss = await rssOf(manager.pid);
       stalled.socket.pause();
-      await waitUntil("12 s pass", () => others.every(({ frames }) => frames.length > 12), 60_000);
+      await waitUntil("25 s pass", () => others.every(({ frames }) => frames.length > 25), 60_000);
       const growth = (await rssOf(manager.pid)) - rss;
       assert.ok(growth < 24 * 2 ** 20, `the manager has grown by ${growth} bytes`);
       // Each from the first that all had, and each once.
       const first = Math.max(...others.map(({ frames }) => Date.parse(frames[0]?.timestamp ?? "")));
       const [told, ...rest] = others.map(({ frames }) =>
-        frames.filter(({ timestamp }) => Date.parse(timestamp) >= first).slice(0, 12),
+        frames.filter(({ timestamp }) => Date.parse(timestamp) >= first).slice(0, 25),
       );
       for (const frames of rest) assert.deepEqual(frames, told);
       const times = (told ?? []).map(({ timestamp }) => Date.parse(timestamp));
-      assert.equal(times.length, 12);
+      assert.equal(times.length, 25);
       assert.deepEqual(
         times.toSorted((a, b) => a - b),
         times,
       );
       // A second apart, but for a host that stands still for a while.
       const passedMs = (times.at(-1) ?? 0) - (times[0] ?? 0);
-      assert.ok(passedMs > 10_000, `11 frames in ${passedMs} ms`);
+      assert.ok(passedMs > 23_000, `24 frames in ${passedMs} ms`);
       stalled.socket.resume();
       assert.equal(await stalled.closed, 1006, "it was not waited for");
       for (const { socket } of others) socket.terminate();

@@ -1,7 +1,7 @@
 import { useSyncExternalStore } from "react";
 import type { FunctionEvent, FunctionItem, FunctionSummary, VmEvent } from "./api.ts";
 import { hearEvents } from "./event-stream.ts";
-import { functionsQuery, queryClient, vmReasonQuery } from "./queries.ts";
+import { deletionKey, functionsQuery, queryClient, vmReasonQuery } from "./queries.ts";
 
 /** Whether the manager's changes are heard. */
 export type Connection = "connecting" | "live" | "lost";
@@ -56,7 +56,10 @@ function takeFunction(event: FunctionEvent): void {
   for (const key of [id, name]) {
     queryClient.setQueryData<FunctionItem>(["functions", key], (item) => item && patch(item));
   }
-  readAnew("functions", `functions/${id}`, `functions/${name}`, `revisions/${id}`, "host");
+  readAnew("functions", "host");
+  // Its pages are left as soon as it is deleted from one of them; there is nothing more to read.
+  if (queryClient.isMutating({ mutationKey: deletionKey(id) }) > 0) return;
+  readAnew(`functions/${id}`, `functions/${name}`, `revisions/${id}`);
 }
 
 /** Queries are named by the parts of their keys. */

@@ -33,6 +33,9 @@ export const daysQuery = queryOptions({
 export const functionQuery = (id: string) =>
   queryOptions({ queryKey: ["functions", id], queryFn: () => client.getFunction(id) });
 
+/** What is under way while a function is deleted from here, by its id. */
+export const deletionKey = (id: string) => ["delete", id];
+
 /** How one function did in a stretch of time, read anew while it is looked at. */
 export const statisticsQuery = (id: string, window: StatisticsItem["window"]) =>
   queryOptions({

@@ -3,7 +3,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { Trash2 } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { client, type FunctionItem, type UpdateFunctionRequest } from "../../api.ts";
-import { functionQuery, queryClient } from "../../queries.ts";
+import { deletionKey, functionQuery, queryClient } from "../../queries.ts";
 import { Button } from "../../ui/button.tsx";
 import { DeployProgress } from "../../ui/deploy-progress.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
@@ -121,6 +121,7 @@ function DeleteCard({ item }: { readonly item: FunctionItem }): ReactNode {
   const [asking, setAsking] = useState(false);
   const [typed, setTyped] = useState("");
   const remove = useMutation({
+    mutationKey: deletionKey(item.id),
     mutationFn: () => client.deleteFunction(item.id),
     onSuccess: async () => {
       await navigate({ to: "/functions", ignoreBlocker: true });
