@@ -243,8 +243,8 @@ const testMinutes = 50;
 const runnerOptions = [
   "--disable-warning=ExperimentalWarning",
   "--test",
-  // Most tests wait for something most of the time; more at once than this disturb those that measure.
-  "--test-concurrency=2",
+  // Many tests wait for something most of the time; more at once than this disturb those that measure.
+  "--test-concurrency=3",
   // One that waits for what never comes fails by name; suites count with all that is in them.
   "--test-timeout=1200000",
   `--test-reporter=${join(root, "test/support/test-reporter.ts")}`,
